@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Running a test program and judging its TAP output; shared by tools/check and tools/mutants."""
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+
+POINT = re.compile(r"^(not )?ok\b\s*(\d*)\s*-?\s*([^#]*)(?:#\s*(\S+)?.*)?$")
+PLAN = re.compile(r"^1\.\.(\d+)")
+
+
+@dataclasses.dataclass
+class Verdict:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    complaints: list = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+    output: str = ""
+
+    def fail(self, text):
+        self.failed += 1
+        self.complaints.append(text)
+
+
+def judge(output, status, timed_out=False):
+    """Count the points of a TAP stream; a broken promise (plan, exit status) is a failed point."""
+    v = Verdict(output=output)
+    planned = 0
+    plans = 0
+    failing = False
+    for line in output.splitlines():
+        plan = PLAN.match(line)
+        point = POINT.match(line)
+        if plan:
+            planned += int(plan.group(1))
+            plans += 1
+        elif point:
+            word = (point.group(4) or "").upper()
+            failing = False
+            if word.startswith("SKIP"):
+                v.skipped += 1
+            elif point.group(1) and not word.startswith("TODO"):
+                v.fail(line)
+                failing = True
+            else:
+                v.passed += 1
+        elif line.startswith("Bail out!"):
+            v.fail(line)
+        elif failing and line.startswith("#") and len(v.complaints) < 40:
+            v.complaints.append(line)
+    points = v.passed + v.failed + v.skipped
+    if timed_out:
+        v.fail(f"timed out after {points} points")
+    elif status < 0:
+        v.fail(f"killed by {signal.Signals(-status).name} after {points} points")
+    elif plans == 0:
+        v.fail(f"printed no plan (exit status {status})")
+    elif points != planned and not v.failed:
+        v.fail(f"planned {planned} points, printed {points} (exit status {status})")
+    elif status != 0 and not v.failed:
+        v.fail(f"exit status {status} although every point passed")
+    if v.failed and not any(c.startswith("not ok") for c in v.complaints):
+        v.complaints += output.splitlines()[-12:]
+    return v
+
+
+def run(cmd, timeout, cwd=None, env=None):
+    """(output, status, timed out).  The whole process group is gone afterwards."""
+    full_env = dict(os.environ, **(env or {}))
+    with tempfile.TemporaryFile("w+b") as out:
+        try:
+            p = subprocess.Popen([str(c) for c in cmd], stdout=out, stderr=subprocess.STDOUT,
+                                 stdin=subprocess.DEVNULL, cwd=cwd, env=full_env,
+                                 start_new_session=True)
+        except OSError as e:
+            return f"{cmd[0]}: {e.strerror}\n", 127, False
+        timed_out = False
+        try:
+            p.wait(timeout)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        except BaseException:
+            os.killpg(p.pid, signal.SIGKILL)
+            p.wait()
+            raise
+        if timed_out:
+            os.killpg(p.pid, signal.SIGKILL)
+            p.wait()
+        out.seek(0)
+        return out.read().decode(errors="replace"), p.returncode, timed_out
+
+
+def test(cmd, timeout, cwd=None, env=None):
+    started = time.monotonic()
+    output, status, timed_out = run(cmd, timeout, cwd, env)
+    v = judge(output, status, timed_out)
+    v.seconds = time.monotonic() - started
+    return v
