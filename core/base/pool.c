@@ -21,15 +21,17 @@
  *
  * The pool's lock is never held while a frame is taken or given: the page room's caches rank below.
  *
- * With TESS_CONFIG_ASSERT 2 a free object is filled with a pattern from its third word on, so a
- * write after put panics at the next get, and a second put at once.
+ * With TESS_CONFIG_ASSERT 2 a free object is filled with one pattern from its third word on and a
+ * fresh one with another, so a write after put panics at the next get, a second put at once, and
+ * whoever reads what it never wrote meets the same bytes each time.
  *
  * Rejected: magazines as arrays of pointers.  They leave a free object's line alone, but need memory
  * that may be missing at put time, and the caller is about to touch the object anyway.
  */
 #include "base.h"
 
-#define POOL_FILL 0xdbu
+#define POOL_FREE_FILL  0xdbu
+#define POOL_FRESH_FILL 0xd6u
 #define POOL_BATCH_BYTES \
 	8192u            /* big objects have short magazines: a CPU hoards at most twice this */
 #define POOL_FRAME 4096u /* what the backing hands out */
@@ -88,25 +90,26 @@ object_filled(const struct tess_pool *p, const void *obj)
 	const uint8_t *b = obj;
 
 	for (uint32_t i = sizeof(struct tess_pool_object); i < p->size; i++) {
-		if (b[i] != POOL_FILL)
+		if (b[i] != POOL_FREE_FILL)
 			return false;
 	}
 	return true;
 }
 
 static void
-object_fill(const struct tess_pool *p, void *obj)
+object_fill(const struct tess_pool *p, void *obj, uint8_t byte)
 {
 	uint32_t head = sizeof(struct tess_pool_object);
 
-	__builtin_memset((char *)obj + head, POOL_FILL, p->size - head);
+	__builtin_memset((char *)obj + head, byte, p->size - head);
 }
 
 static void
-object_get_check(const struct tess_pool *p, const void *obj)
+object_get_check(const struct tess_pool *p, void *obj)
 {
 	if (!object_filled(p, obj))
 		pool_panic(p, "object written after put, address", (int64_t)(uintptr_t)obj);
+	object_fill(p, obj, POOL_FRESH_FILL);
 }
 
 static void
@@ -116,17 +119,17 @@ object_put_check(const struct tess_pool *p, void *obj)
 		pool_panic(p, "not an object of this pool, address", (int64_t)(uintptr_t)obj);
 	if (p->size >= 2 * sizeof(struct tess_pool_object) && object_filled(p, obj))
 		pool_panic(p, "object put twice, address", (int64_t)(uintptr_t)obj);
-	object_fill(p, obj);
+	object_fill(p, obj, POOL_FREE_FILL);
 }
 #else
 static inline void
-object_fill(const struct tess_pool *p, void *obj)
+object_fill(const struct tess_pool *p, void *obj, uint8_t byte)
 {
-	(void)p, (void)obj;
+	(void)p, (void)obj, (void)byte;
 }
 
 static inline void
-object_get_check(const struct tess_pool *p, const void *obj)
+object_get_check(const struct tess_pool *p, void *obj)
 {
 	(void)p, (void)obj;
 }
@@ -153,7 +156,7 @@ slab_take(struct tess_slab *s)
 	}
 	o = (struct tess_pool_object *)((char *)s + s->pool->first + s->fresh * s->pool->size);
 	s->fresh++;
-	object_fill(s->pool, o);
+	object_fill(s->pool, o, POOL_FREE_FILL);
 	return o;
 }
 
