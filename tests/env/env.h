@@ -75,7 +75,7 @@ void env_leave(struct tess_space *sp);
 
 /*
  * env_file: a new regular file in memory (memfile.h), open for reading and writing, whose byte at offset i is
- * memfile_byte(seed, i) for i < size; seed 0 means zeros.  One reference to its object belongs to the caller,
+ * fill_byte(seed, i) for i < size; seed 0 means zeros.  One reference to its object belongs to the caller,
  * who ends with tess_object_unref(h.object).  kind is TESS_HANDLE_NONE when memory ran out.
  * env_segment: the same for a System V segment (tess_object_create_zero, kind TESS_HANDLE_SHM).
  * env_file_backing: what has been written back so far; valid until env_close().  NULL for a segment.

@@ -5,6 +5,7 @@
 #include <tessera/types.h>
 #include <tessera/object.h>
 #include "mem.h"
+#include "fill.h"
 #include "memfile.h"
 
 void *memcpy(void *to, const void *from, size_t n);
@@ -59,7 +60,7 @@ memfile_get_page(const struct memfile *f, tess_idx idx, unsigned char *to)
 		return;
 	}
 	for (unsigned i = 0; i < TESS_PAGE_SIZE; i++)
-		to[i] = off + i < f->born ? memfile_byte(f->seed, off + i) : 0;
+		to[i] = off + i < f->born ? fill_byte(f->seed, off + i) : 0;
 }
 
 static enum tess_err

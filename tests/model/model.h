@@ -56,7 +56,7 @@ const char *model_complaint(const struct model *m);
 /* ---- Objects ---- */
 
 /*
- * model_object_create: register the core's object `core`.  Byte i of its contents is memfile_byte(seed, i).
+ * model_object_create: register the core's object `core`.  Byte i of its contents is fill_byte(seed, i).
  * model_object_close: the creator's reference is gone; the object lives on while it is mapped.
  */
 struct model_object *model_object_create(struct model *m, const struct tess_object *core,

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * model_priv.h: the model from inside.
+ */
+#ifndef MODEL_PRIV_H
+#define MODEL_PRIV_H
+
+#include "model.h"
+#include "text.h"
+
+void *memcpy(void *to, const void *from, size_t n);
+void *memmove(void *to, const void *from, size_t n);
+void *memset(void *to, int byte, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+
+#define MODEL_GUARD_PAGES 256 /* Linux stack_guard_gap */
+
+/* ---- Pages: a sorted array, by page index ---- */
+
+struct model_page {
+	uint64_t idx;
+	uint8_t *data; /* contents; NULL: was read only, contents come from below */
+	bool sure;     /* was accessed and nothing since could have dropped it: must be resident */
+};
+
+struct model_pages {
+	struct model_page *page;
+	unsigned n, room;
+};
+
+/* ---- Objects, groups ---- */
+
+struct model_object {
+	struct model *model;
+	struct model_object *next;
+	const struct tess_object *core; /* NULL: anonymous shared, not seen yet */
+	enum tess_handle_kind kind;     /* NONE: made by an anonymous shared mmap */
+	unsigned refs;                  /* runs, plus the creator */
+	uint64_t size;
+	uint64_t born; /* bytes the generator gives */
+	uint64_t seed;
+	struct model_pages pages;
+	char name[32];
+};
+
+/* Private pages shared by several spaces: minherit(SHARE) on a private range, then fork. */
+struct model_group {
+	struct model *model;
+	unsigned refs;
+	struct model_pages pages;
+};
+
+/* ---- Spaces ---- */
+
+/* A run: neighbouring pages with equal records. */
+struct model_run {
+	uint64_t start, end;
+	uint8_t prot, maxprot;
+	uint8_t inherit; /* enum tess_inherit, without what the next two say */
+	uint8_t advice;  /* enum tess_advice */
+	bool dontfork, wipe;
+	unsigned flags;            /* TESS_AREA_* */
+	struct model_object *obj;  /* NULL: private anonymous */
+	uint64_t off;              /* in obj, of start */
+	struct model_group *group; /* its private pages live there; NULL: in the space */
+	uint64_t goff;             /* in group, of start */
+};
+
+struct model_space {
+	struct model *model;
+	struct model_space *next;
+	const struct model_rules *rules;
+	uint64_t min, max, mmap_top;
+	uint64_t limit[TESS_LIMIT_COUNT];
+	uint64_t brk_start, brk;
+	unsigned lock_future; /* TESS_AREA_LOCKED | LOCKONFAULT for new mappings */
+	struct model_run *run;
+	unsigned nruns, room;
+	struct model_pages pages; /* private pages by va / 4096 */
+	uint64_t touched_start, touched_end;
+};
+
+struct model {
+	struct model_mem *mem;
+	void (*die)(const char *why);
+	struct model_object *objects;
+	struct model_space *spaces;
+	bool complained;
+	char complaint[256];
+	char report[8192];
+};
+
+/* What the systems disagree about. */
+struct model_rules {
+	enum tess_personality personality;
+	enum tess_err mmap_len0;         /* OK: succeeds and maps nothing */
+	enum tess_err mmap_unknown_prot; /* OK: ignored */
+	enum tess_err mmap_no_type_file; /* neither SHARED nor PRIVATE; OK: private */
+	enum tess_err mmap_no_type_anon;
+	enum tess_err mmap_both_types; /* OK: shared (and for linux VALIDATE) */
+	bool mmap_validate;            /* both types together ask for checked flags */
+	enum tess_err mmap_below_min;  /* FIXED below the user range */
+	enum tess_err mmap_beyond;     /* FIXED beyond the user range */
+	bool mmap_anon_no_fd;          /* ANON with a descriptor: EINVAL */
+	enum tess_err munmap_len0;
+	enum tess_err munmap_hole;
+	enum tess_err mprotect_unknown;
+	enum tess_err mprotect_wrap;
+	enum tess_err mprotect_hole;
+	bool partial; /* mprotect and mlock keep what they did before an error */
+	enum tess_err msync_no_flag;
+	enum tess_err msync_async_sync;
+	enum tess_err msync_async_invalidate;
+	enum tess_err msync_hole;
+	enum tess_err msync_wrap;
+	enum tess_err mlock_unaligned; /* OK: rounded */
+	enum tess_err mlock_limit;
+	enum tess_err mlock_limit_zero;
+	enum tess_err mlock_wrap;
+	enum tess_err mincore_len0;
+	enum tess_err mincore_beyond;
+	bool dontneed_discards;
+	bool read_any; /* a page that may be written or executed may be read */
+	bool brk_never_fails;
+};
+
+extern const struct model_rules model_rules[TESS_PERSONALITY_COUNT];
+
+/* model.c */
+void *model_get(struct model *m, size_t n);
+void model_put(struct model *m, void *p, size_t n);
+__attribute__((format(printf, 2, 3))) void model_complain(struct model *m, const char *fmt, ...);
+
+/* pages.c */
+struct model_page *pages_find(const struct model_pages *p, uint64_t idx);
+unsigned pages_place(const struct model_pages *p, uint64_t idx);
+struct model_page *pages_make(struct model *m, struct model_pages *p, uint64_t idx);
+void pages_drop(struct model *m, struct model_pages *p, uint64_t first, uint64_t last);
+void pages_copy(struct model *m, struct model_pages *to, uint64_t to_idx,
+		const struct model_pages *from, uint64_t first, uint64_t last);
+uint64_t pages_written(const struct model_pages *p, uint64_t first, uint64_t last);
+void pages_free(struct model *m, struct model_pages *p);
+
+/* object.c */
+struct model_object *object_ref(struct model_object *o);
+void object_unref(struct model_object *o);
+struct model_object *object_new(struct model *m, const struct tess_object *core,
+				enum tess_handle_kind kind, uint64_t size, uint64_t seed);
+void object_page_contents(const struct model_object *o, uint64_t idx, uint8_t *to);
+struct model_page *object_page_touch(struct model_object *o, uint64_t idx);
+uint8_t *object_page_write(struct model_object *o, uint64_t idx);
+uint64_t object_page_count(const struct model_object *o);
+struct model_group *group_ref(struct model_group *g);
+void group_unref(struct model_group *g);
+
+/* runs.c */
+unsigned runs_place(const struct model_space *sp, uint64_t va);
+struct model_run *runs_find(struct model_space *sp, uint64_t va);
+void runs_cut(struct model_space *sp, uint64_t va);
+void runs_remove(struct model_space *sp, uint64_t start, uint64_t end);
+void runs_insert(struct model_space *sp, const struct model_run *r);
+void runs_join(struct model_space *sp);
+bool runs_follow(const struct model_run *a, const struct model_run *b);
+bool runs_free(const struct model_space *sp, uint64_t start, uint64_t end);
+uint64_t runs_hole(const struct model_space *sp, uint64_t start, uint64_t end);
+uint64_t runs_bytes_flagged(const struct model_space *sp, uint64_t start, uint64_t end,
+			    unsigned flag);
+struct model_pages *runs_private(struct model_space *sp, const struct model_run *r, uint64_t va,
+				 uint64_t *idx);
+void runs_drop_private(struct model_space *sp, const struct model_run *r, uint64_t start,
+		       uint64_t end);
+uint8_t runs_inherit(const struct model_run *r);
+
+/* access.c */
+enum tess_err access_touch(struct model_space *sp, uint64_t va, enum tess_access how);
+enum tess_err access_populate(struct model_space *sp, uint64_t start, uint64_t end);
+void access_populate_all(struct model_space *sp, uint64_t start, uint64_t end);
+bool space_lock_fits(const struct model_space *sp, uint64_t more);
+bool space_may_expand(const struct model_space *sp, const struct model_run *r, uint64_t more);
+void space_touch(struct model_space *sp, uint64_t start, uint64_t end);
+
+#endif

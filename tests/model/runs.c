@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * runs.c: the sorted array of runs of a space, and its few operations.
+ *
+ * Every call works the same way: cut at both ends of its range, change the runs in between, join equal
+ * neighbours.
+ */
+#include "model_priv.h"
+
+/* The place of the first run with end > va. */
+unsigned
+runs_place(const struct model_space *sp, uint64_t va)
+{
+	unsigned lo = 0, hi = sp->nruns;
+
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+
+		if (sp->run[mid].end <= va)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct model_run *
+runs_find(struct model_space *sp, uint64_t va)
+{
+	unsigned at = runs_place(sp, va);
+
+	return at < sp->nruns && sp->run[at].start <= va ? &sp->run[at] : NULL;
+}
+
+static void
+runs_open(struct model_space *sp, unsigned at)
+{
+	if (sp->nruns == sp->room) {
+		unsigned room = sp->room == 0 ? 16 : sp->room * 2;
+		struct model_run *run = model_get(sp->model, room * sizeof(*run));
+
+		if (sp->room != 0) {
+			memcpy(run, sp->run, sp->nruns * sizeof(*run));
+			model_put(sp->model, sp->run, sp->room * sizeof(*run));
+		}
+		sp->run = run;
+		sp->room = room;
+	}
+	memmove(&sp->run[at + 1], &sp->run[at], (sp->nruns - at) * sizeof(*sp->run));
+	sp->nruns++;
+}
+
+/* No run crosses va afterwards. */
+void
+runs_cut(struct model_space *sp, uint64_t va)
+{
+	unsigned at = runs_place(sp, va);
+	struct model_run *a, *b;
+
+	if (at == sp->nruns || sp->run[at].start >= va)
+		return;
+	runs_open(sp, at);
+	a = &sp->run[at];
+	b = &sp->run[at + 1];
+	*a = *b;
+	a->end = b->start = va;
+	b->off += va - a->start;
+	b->goff += va - a->start;
+	object_ref(b->obj);
+	group_ref(b->group);
+}
+
+/* The page array that holds the private page va of run r, and its index there. */
+struct model_pages *
+runs_private(struct model_space *sp, const struct model_run *r, uint64_t va, uint64_t *idx)
+{
+	if (r->group != NULL) {
+		*idx = (r->goff + (va - r->start)) >> TESS_PAGE_SHIFT;
+		return &r->group->pages;
+	}
+	*idx = va >> TESS_PAGE_SHIFT;
+	return &sp->pages;
+}
+
+/* Forget the private pages of [start, end), a part of r, in every space that shares them. */
+void
+runs_drop_private(struct model_space *sp, const struct model_run *r, uint64_t start, uint64_t end)
+{
+	uint64_t idx;
+	struct model_pages *p = runs_private(sp, r, start, &idx);
+
+	pages_drop(sp->model, p, idx, idx + ((end - start) >> TESS_PAGE_SHIFT));
+}
+
+/* Unmap [start, end), holes included. */
+void
+runs_remove(struct model_space *sp, uint64_t start, uint64_t end)
+{
+	unsigned a, b;
+
+	runs_cut(sp, start);
+	runs_cut(sp, end);
+	a = runs_place(sp, start);
+	for (b = a; b < sp->nruns && sp->run[b].start < end; b++) {
+		struct model_run *r = &sp->run[b];
+
+		if (r->group == NULL)
+			runs_drop_private(sp, r, r->start, r->end);
+		object_unref(r->obj);
+		group_unref(r->group);
+	}
+	memmove(&sp->run[a], &sp->run[b], (sp->nruns - b) * sizeof(*sp->run));
+	sp->nruns -= b - a;
+}
+
+/* Put in a run (with its references) where nothing is. */
+void
+runs_insert(struct model_space *sp, const struct model_run *r)
+{
+	unsigned at = runs_place(sp, r->start);
+
+	if (!runs_free(sp, r->start, r->end))
+		sp->model->die("model: insert over a run");
+	runs_open(sp, at);
+	sp->run[at] = *r;
+}
+
+uint8_t
+runs_inherit(const struct model_run *r)
+{
+	if (r->dontfork)
+		return TESS_INHERIT_NONE;
+	return r->wipe ? TESS_INHERIT_ZERO : r->inherit;
+}
+
+/* Is b the continuation of a? */
+bool
+runs_follow(const struct model_run *a, const struct model_run *b)
+{
+	uint64_t len = a->end - a->start;
+
+	return a->end == b->start && a->prot == b->prot && a->maxprot == b->maxprot &&
+	       a->inherit == b->inherit && a->dontfork == b->dontfork && a->wipe == b->wipe &&
+	       a->advice == b->advice && a->flags == b->flags && a->obj == b->obj &&
+	       (a->obj == NULL || a->off + len == b->off) && a->group == b->group &&
+	       (a->group == NULL || a->goff + len == b->goff);
+}
+
+void
+runs_join(struct model_space *sp)
+{
+	unsigned to = 0;
+
+	for (unsigned i = 1; i < sp->nruns; i++) {
+		if (runs_follow(&sp->run[to], &sp->run[i])) {
+			sp->run[to].end = sp->run[i].end;
+			object_unref(sp->run[i].obj);
+			group_unref(sp->run[i].group);
+		} else {
+			sp->run[++to] = sp->run[i];
+		}
+	}
+	if (sp->nruns != 0)
+		sp->nruns = to + 1;
+}
+
+bool
+runs_free(const struct model_space *sp, uint64_t start, uint64_t end)
+{
+	unsigned at = runs_place(sp, start);
+
+	return at == sp->nruns || sp->run[at].start >= end;
+}
+
+/* The first address of [start, end) that is not mapped; end when there is none. */
+uint64_t
+runs_hole(const struct model_space *sp, uint64_t start, uint64_t end)
+{
+	unsigned at = runs_place(sp, start);
+
+	for (; start < end; start = sp->run[at++].end)
+		if (at == sp->nruns || sp->run[at].start > start)
+			return start;
+	return end;
+}
+
+/* Bytes of [start, end) in runs that have any of `flag` (0: in any run). */
+uint64_t
+runs_bytes_flagged(const struct model_space *sp, uint64_t start, uint64_t end, unsigned flag)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = runs_place(sp, start); i < sp->nruns && sp->run[i].start < end; i++) {
+		const struct model_run *r = &sp->run[i];
+		uint64_t a = r->start > start ? r->start : start, b = r->end < end ? r->end : end;
+
+		if (flag == 0 || (r->flags & flag) != 0)
+			sum += b - a;
+	}
+	return sum;
+}
