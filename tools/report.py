@@ -34,7 +34,7 @@ def svg(figure):
     figure.savefig(out, format="svg", bbox_inches="tight")
     plt.close(figure)
     text = out.getvalue()
-    return text[text.index("<svg"):]
+    return re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg"):], flags=re.S)
 
 
 def table(head, rows):
