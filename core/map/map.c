@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * map.c: life of a map, making mappings, growing them, and the walker.
+ */
+#include "map_priv.h"
+
+enum tess_err
+tess_map_init(struct tess_map *map, tess_va min, tess_va max, tess_va top)
+{
+	struct tess_gather g;
+	enum tess_err e;
+
+	memset(map, 0, sizeof(*map));
+	map->min = min;
+	map->max = max;
+	map->top = map->hint = top;
+	e = tess_index_init(&map->index, min, max);
+	if (e != TESS_OK)
+		return e;
+	e = tess_amap_create(false, &map->home);
+	if (e != TESS_OK)
+		goto fail_index;
+	e = tess_pmap_create(&map->pmap);
+	if (e == TESS_OK)
+		return TESS_OK;
+	tess_gather_init(&g);
+	tess_amap_destroy(map->home, &g);
+	tess_gather_finish(&g);
+fail_index:
+	tess_index_fini(&map->index);
+	return e;
+}
+
+void
+tess_map_fini(struct tess_map *map)
+{
+	struct tess_gather g;
+
+	tess_map_clear(map);
+	tess_gather_init(&g);
+	tess_amap_destroy(map->home, &g);
+	tess_gather_finish(&g);
+	tess_pmap_destroy(map->pmap);
+	tess_index_fini(&map->index);
+}
+
+void
+tess_map_over(struct tess_map *map, tess_va start, tess_va end, struct tess_map_limits *over)
+{
+	struct tess_entry *e;
+
+	*over = (struct tess_map_limits){0, 0, 0};
+	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end;
+	     e = tess_map_next_rcu(map, e->range.end)) {
+		tess_va lo = e->range.start > start ? e->range.start : start;
+		tess_va hi = e->range.end < end ? e->range.end : end;
+
+		over->bytes += hi - lo;
+		over->data += tess_entry_is_data(e) ? hi - lo : 0;
+		over->locked += e->flags & TESS_ENTRY_LOCKED ? hi - lo : 0;
+	}
+}
+
+enum tess_err
+tess_map_limit(const struct tess_map *map, const struct tess_entry *e, uint64_t len,
+	       const struct tess_map_limits *less, const struct tess_map_limits *limits)
+{
+	if (map->bytes - less->bytes + len > limits->bytes)
+		return TESS_ENOMEM;
+	if (tess_entry_is_data(e) && map->data - less->data + len > limits->data)
+		return TESS_ENOMEM;
+	if ((e->flags & TESS_ENTRY_LOCKED) && map->locked - less->locked + len > limits->locked)
+		return TESS_EAGAIN;
+	return TESS_OK;
+}
+
+/* insert_where: choose or check the address; *over becomes what is there. */
+static enum tess_err
+insert_where(struct tess_map *map, const struct tess_map_new *n, tess_va *start,
+	     struct tess_map_limits *over)
+{
+	*over = (struct tess_map_limits){0, 0, 0};
+	if (n->place == TESS_PLACE_ANY)
+		return tess_map_find(map, n->addr, n->len, TESS_PAGE_SIZE, start) ? TESS_OK
+										  : TESS_ENOMEM;
+	*start = n->addr;
+	tess_map_over(map, n->addr, n->addr + n->len, over);
+	return n->place == TESS_PLACE_EXCL && over->bytes != 0 ? TESS_EEXIST : TESS_OK;
+}
+
+/* insert_commit: publish over what may be there, take that away, let faults in. */
+static void
+insert_commit(struct tess_map_edit *ed, struct tess_strip *strip, tess_va start, tess_va end,
+	      bool replaces)
+{
+	struct tess_entry *made;
+
+	tess_map_edit_commit(ed);
+	if (!replaces)
+		return;
+	tess_map_strip(strip, ed, start, end, TESS_WIPE_RELEASE);
+	made = tess_map_lookup_rcu(ed->map, start);
+	tess_store_release(&made->held, 0); /* pairs with tess_entry_live() */
+	tess_map_remerge(ed, start, end);
+}
+
+enum tess_err
+tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out)
+{
+	tess_va whole = n->place == TESS_PLACE_ANY ? map->min : n->addr;
+	struct tess_map_edit ed;
+	struct tess_strip strip;
+	struct tess_entry e;
+	struct tess_map_limits over;
+	enum tess_err err;
+	tess_va start;
+
+	tess_map_edit_begin(&ed, map, whole,
+			    n->place == TESS_PLACE_ANY ? map->max : n->addr + n->len);
+	tess_map_strip_begin(&strip);
+	err = insert_where(map, n, &start, &over);
+	if (err != TESS_OK)
+		goto out;
+	e = (struct tess_entry){
+	    .range = {.start = start, .end = start + n->len},
+	    .object = n->object,
+	    .off = n->object != NULL ? n->off : 0,
+	    .amap = n->flags & TESS_ENTRY_SHARED ? NULL : map->home,
+	    .aidx = n->flags & TESS_ENTRY_SHARED ? 0 : start >> TESS_PAGE_SHIFT,
+	    .prot = n->prot,
+	    .maxprot = n->maxprot,
+	    .inherit = n->inherit,
+	    .advice = n->advice,
+	    .flags = n->flags | map->future,
+	    .held = over.bytes != 0,
+	};
+	err = tess_map_limit(map, &e, n->len, &over, &n->limits);
+	if (err == TESS_OK && over.bytes != 0)
+		err = tess_map_strip_prepare(&strip, map, start, start + n->len);
+	if (err != TESS_OK)
+		goto out;
+	tess_map_edit_open(&ed, start, start + n->len);
+	tess_map_edit_put(&ed, &e, start, start + n->len);
+	err = tess_map_edit_close(&ed, start + n->len);
+	if (err != TESS_OK)
+		goto out;
+	insert_commit(&ed, &strip, start, start + n->len, over.bytes != 0);
+	tess_map_place_took(map, start, start + n->len);
+	*out = start;
+out:
+	tess_map_strip_end(&strip);
+	tess_map_edit_end(&ed);
+	return err;
+}
+
+enum tess_err
+tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
+		const struct tess_map_limits *limits)
+{
+	tess_va lo = new_end > end ? end : new_end, hi = new_end > end ? new_end : end;
+	struct tess_map_limits over;
+	struct tess_map_edit ed;
+	struct tess_entry *e;
+	enum tess_err err;
+
+	if (lo < map->min || hi > map->max)
+		return TESS_ENOMEM;
+	tess_map_edit_begin(&ed, map, lo, hi);
+	e = tess_map_lookup_rcu(map, new_end > end ? end - 1 : end);
+	err = TESS_EFAULT;
+	if (e == NULL || (new_end > end ? e->range.end : e->range.start) != end)
+		goto out;
+	tess_map_over(map, lo, hi, &over);
+	err = over.bytes != 0 ? TESS_EEXIST : TESS_OK;
+	if (err == TESS_OK && e->amap != NULL && e->amap->shared)
+		err = TESS_ENOMEM; /* the slots beyond may be another entry's */
+	if (err == TESS_OK)
+		err = tess_map_limit(map, e, hi - lo, &over, limits);
+	if (err != TESS_OK)
+		goto out;
+	tess_map_edit_open(&ed, lo, hi);
+	tess_map_edit_put(&ed, e, lo, hi);
+	err = tess_map_edit_close(&ed, hi);
+	if (err != TESS_OK)
+		goto out;
+	tess_map_edit_commit(&ed);
+	tess_map_place_took(map, lo, hi);
+out:
+	tess_map_edit_end(&ed);
+	return err;
+}
+
+void
+tess_map_wait(struct tess_map *map)
+{
+	struct tess_map_edit ed;
+
+	tess_map_edit_begin(&ed, map, map->min, map->max);
+	tess_map_edit_end(&ed);
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * map.h: which virtual range means what.
+ *
+ * ROOM     map
+ * OWNS     struct tess_map, struct tess_entry
+ * LOCKS    the index's writer lock (10; 11 for a child at fork); below it shared amap, chunk, pmap
+ * CALLS    index, object, anon, pmap
+ * NEVER    allocates frames, does I/O, reads a PTE
+ * SLEEPS   waiting for another writer; before the first change only
+ * CHECKS   tess_map_check(): I-MAP-1..7
+ *
+ * Every change of the layout is one edit (map_edit.c):
+ *
+ *	begin ─ lock ──► put ... put ──► prepare ──► commit ──► work on pmap and amaps ──► end
+ *			 new entries	 may fail    void	 into the gather	   flush, unlock, free
+ *
+ * An entry is never changed: it is replaced, and the old one is marked dead first.  A fault that
+ * read the old entry is stopped by the validated enter (pmap.h) or by the chunk lock.
+ */
+#ifndef TESS_MAP_H
+#define TESS_MAP_H
+
+#include "base.h"
+#include "index.h"
+#include "pmap.h"
+#include "object.h"
+#include "anon.h"
+
+enum {
+	TESS_ENTRY_SHARED = 1,	   /* stores go to the object; no amap */
+	TESS_ENTRY_GROWSDOWN = 2,  /* a fault just below extends it */
+	TESS_ENTRY_LOCKED = 4,	   /* mlock */
+	TESS_ENTRY_ONFAULT = 8,	   /* mlock, but pages come as they are touched */
+	TESS_ENTRY_DONTDUMP = 16,
+	TESS_ENTRY_SHM = 32,	   /* made by shmat */
+};
+
+/*
+ * struct tess_entry: one range of uniform attributes.  Immutable once published, but for `held`.
+ *
+ *	(pool) ──put──► prepared ──commit──► live ──commit──► dead ──grace period──► (pool)
+ *
+ * `held`: published over a range whose old contents are still being taken away (MAP_FIXED,
+ * mremap); a fault that meets it waits for the writer.
+ */
+struct tess_entry {
+	struct tess_range range;    /* first: the index sees only this */
+	struct tess_object *object; /* c: a reference; NULL: zeros */
+	tess_off off;		    /* c: of range.start in the object */
+	struct tess_amap *amap;	    /* c: NULL exactly when SHARED */
+	tess_idx aidx;		    /* c: slot of range.start */
+	tess_prot prot, maxprot;    /* c */
+	uint8_t inherit, advice;    /* c */
+	uint16_t flags;		    /* c: TESS_ENTRY_* */
+	uint16_t spare;
+	uint32_t held;		    /* A */
+	struct tess_rcu_head rcu;
+};
+TESS_STATIC_ASSERT(sizeof(struct tess_entry) <= 128, "an entry is at most two lines");
+
+struct tess_map {
+	struct tess_index index;
+	struct tess_pmap *pmap;	  /* c */
+	struct tess_amap *home;	  /* c: private memory, slot = virtual page number */
+	tess_va min, max;	  /* c */
+	tess_va top;		  /* c: placement begins below */
+	tess_va hint;		  /* m: nothing is free in [hint, top); see map_place.c */
+	uint64_t bytes;		  /* m: mapped */
+	uint64_t data;		  /* m: private writable bytes, RLIMIT_DATA */
+	uint64_t locked;	  /* m: bytes in LOCKED entries */
+	uint64_t entries;	  /* m */
+	uint16_t future;	  /* m: entry flags that mlockall(FUTURE) adds */
+};
+
+struct tess_map_room {
+	struct tess_pool entries;
+};
+
+TESS_MUST_CHECK enum tess_err tess_map_room_init(struct tess_machine *m);
+void tess_map_room_fini(struct tess_machine *m);
+
+/* The entry of a range; NULL stays NULL. */
+static inline struct tess_entry *
+tess_entry_of(struct tess_range *r)
+{
+	return (struct tess_entry *)r; /* `range` is its first member */
+}
+
+/*
+ * tess_entry_live: may a fault still act on this entry?  Asked again under the chunk's lock.
+ *
+ * => pairs with tess_index_commit() for `dead` and with the writers that set and clear `held`
+ */
+static inline bool
+tess_entry_live(const struct tess_entry *e)
+{
+	return (tess_load_acquire(&e->range.dead) | tess_load_acquire(&e->held)) == 0;
+}
+
+static inline uint64_t
+tess_entry_bytes(const struct tess_entry *e)
+{
+	return e->range.end - e->range.start;
+}
+
+/* The slot of va in the entry's amap; the page of va in its object. */
+static inline tess_idx
+tess_entry_slot(const struct tess_entry *e, tess_va va)
+{
+	return e->aidx + ((va - e->range.start) >> TESS_PAGE_SHIFT);
+}
+
+static inline tess_idx
+tess_entry_idx(const struct tess_entry *e, tess_va va)
+{
+	return (e->off + (va - e->range.start)) >> TESS_PAGE_SHIFT;
+}
+
+/* Does it charge RLIMIT_DATA: private, writable, not a stack. */
+static inline bool
+tess_entry_is_data(const struct tess_entry *e)
+{
+	return (e->prot & TESS_PROT_WRITE) && !(e->flags & (TESS_ENTRY_SHARED | TESS_ENTRY_GROWSDOWN));
+}
+
+/*
+ * tess_map_init: an empty map over [min, max).  fails: NOMEM, nothing left behind.
+ * tess_map_fini: forget everything, as exit does; no fault is in progress.
+ */
+TESS_MUST_CHECK enum tess_err tess_map_init(struct tess_map *map, tess_va min, tess_va max,
+					    tess_va top);
+void tess_map_fini(struct tess_map *map);
+
+/* ---- Reading: rcu inside, or the edit held ---- */
+
+static inline struct tess_entry *
+tess_map_lookup_rcu(struct tess_map *map, tess_va va)
+{
+	return tess_entry_of(tess_index_lookup_rcu(&map->index, va));
+}
+
+static inline struct tess_entry *
+tess_map_next_rcu(struct tess_map *map, tess_va va)
+{
+	return tess_entry_of(tess_index_next_rcu(&map->index, va));
+}
+
+/* ---- The edit ---- */
+
+struct tess_map_edit {
+	struct tess_map *map;
+	struct tess_index_edit ix;
+	tess_va lo, hi;		    /* what commit replaces */
+	struct tess_range *head;    /* new entries, ascending, through range.link */
+	struct tess_entry *last;    /* the last of them */
+	unsigned n;
+	bool nomem;		    /* a put failed; prepare will say so */
+	struct tess_range *dead;    /* replaced entries, through range.link */
+	struct tess_gather g;
+};
+
+/*
+ * tess_map_edit_begin: become the writer of [start, end) and its neighbours.
+ * tess_map_edit_end: pay the gather, unlock, free what died, drop what was prepared and not committed.
+ *
+ * => end: sleeps: yes (object references)
+ */
+void tess_map_edit_begin(struct tess_map_edit *ed, struct tess_map *map, tess_va start,
+			 tess_va end);
+void tess_map_edit_end(struct tess_map_edit *ed);
+
+/*
+ * tess_map_edit_open: start a replacement of [start, end): entries cut by an edge keep their outer part, and
+ * a neighbour that may merge is taken in.  Then put the new inside, ascending; then close.
+ *
+ * tess_map_edit_put: append a copy of `e` cut to [start, end), joined to the last one when they merge.
+ * tess_map_edit_close: the outer part behind the end; then everything is allocated.
+ *	fails: NOMEM; nothing changed, and open may be called again
+ */
+void tess_map_edit_open(struct tess_map_edit *ed, tess_va start, tess_va end);
+void tess_map_edit_put(struct tess_map_edit *ed, const struct tess_entry *e, tess_va start,
+		       tess_va end);
+TESS_MUST_CHECK enum tess_err tess_map_edit_close(struct tess_map_edit *ed, tess_va end);
+
+/*
+ * tess_map_edit_commit: publish.  The replaced entries are dead from here on.
+ *
+ * => after it: lower or remove translations, wipe amaps, all into ed->g; then tess_map_edit_end()
+ * => may be followed by another open .. commit within the same hold
+ */
+void tess_map_edit_commit(struct tess_map_edit *ed);
+
+/* ---- Operations.  All: locks none held; sleeps: may; all or nothing ---- */
+
+/* The most a map may hold after a call, in bytes. */
+struct tess_map_limits {
+	uint64_t bytes;	 /* mapped: ENOMEM */
+	uint64_t data;	 /* private writable: ENOMEM */
+	uint64_t locked; /* locked: EAGAIN */
+};
+
+/* What a new mapping is; range.start and .end, object (the caller's reference is borrowed), ... */
+struct tess_map_new {
+	uint64_t len;
+	tess_va addr;		    /* hint, or the address */
+	enum { TESS_PLACE_ANY, TESS_PLACE_FIXED, TESS_PLACE_EXCL } place;
+	struct tess_object *object;
+	tess_off off;
+	tess_prot prot, maxprot;
+	uint8_t inherit, advice;
+	uint16_t flags;
+	struct tess_map_limits limits;
+};
+
+/*
+ * tess_map_insert: make a mapping, replacing what is there for TESS_PLACE_FIXED, in one stroke.
+ *
+ * => fails: NOMEM no space, no memory, or a limit; EEXIST for EXCL; EAGAIN locked limit
+ */
+TESS_MUST_CHECK enum tess_err tess_map_insert(struct tess_map *map, const struct tess_map_new *n,
+					      tess_va *out);
+
+/* tess_map_remove: forget every mapping in [start, end).  fails: NOMEM in prepare only. */
+TESS_MUST_CHECK enum tess_err tess_map_remove(struct tess_map *map, tess_va start, tess_va end);
+
+/* tess_map_clear: forget everything (exec, exit).  Cannot fail. */
+void tess_map_clear(struct tess_map *map);
+
+/* What happens when a range has a hole. */
+enum tess_holes {
+	TESS_HOLES_SKIP,   /* do the mapped parts, OK */
+	TESS_HOLES_REFUSE, /* EFAULT, nothing changed */
+	TESS_HOLES_STOP,   /* do the part before the first hole, then EFAULT */
+	TESS_HOLES_REPORT, /* do the mapped parts, then EFAULT */
+};
+
+/* For tess_map_inherit(): what mmap would have given: SHARE for shared mappings, else COPY. */
+#define TESS_INHERIT_USUAL ((enum tess_inherit)4)
+
+/*
+ * tess_map_protect: set protection.  fails: EACCES beyond an entry's maximum (nothing changed, or with
+ *	STOP the part before it changed), EFAULT as `holes` says, NOMEM limit_data or memory
+ * tess_map_inherit, _advise, _flags: set the attribute; `set` and `clear` are TESS_ENTRY_* bits.
+ *
+ * => each re-merges with its neighbours (D16)
+ */
+TESS_MUST_CHECK enum tess_err tess_map_protect(struct tess_map *map, tess_va start, tess_va end,
+					       tess_prot prot, enum tess_holes holes,
+					       uint64_t limit_data);
+TESS_MUST_CHECK enum tess_err tess_map_inherit(struct tess_map *map, tess_va start, tess_va end,
+					       enum tess_inherit inherit, enum tess_holes holes);
+TESS_MUST_CHECK enum tess_err tess_map_advise(struct tess_map *map, tess_va start, tess_va end,
+					      enum tess_advice advice, enum tess_holes holes);
+TESS_MUST_CHECK enum tess_err tess_map_flags(struct tess_map *map, tess_va start, tess_va end,
+					     uint16_t set, uint16_t clear, enum tess_holes holes,
+					     uint64_t limit_locked);
+
+/*
+ * tess_map_discard: private pages of [start, end) are dropped; the next access finds zeros or the file.
+ *
+ * => fails: EINVAL a locked entry (then nothing of that entry on); EFAULT holes (the rest is done); NOMEM
+ */
+TESS_MUST_CHECK enum tess_err tess_map_discard(struct tess_map *map, tess_va start, tess_va end);
+
+/*
+ * tess_map_fork: fill the empty map `child` from `map` as each entry's inheritance says.
+ *
+ * => fails: NOMEM; the caller destroys the child; the parent is as before
+ */
+TESS_MUST_CHECK enum tess_err tess_map_fork(struct tess_map *map, struct tess_map *child);
+
+enum tess_move_source { TESS_MOVE_UNMAP, TESS_MOVE_KEEP_EMPTY };
+
+/*
+ * tess_map_move: [from, from + from_len), inside one entry, goes to [*to, *to + to_len), pages and all.  What the
+ * target has more is a continuation of the same mapping, what it has less is forgotten.
+ * The target is emptied first (MOVE_TO), or chosen and told in *to (MOVE_ANY).  KEEP_EMPTY leaves the
+ * source mapped without its pages.
+ *
+ * => source and target do not overlap
+ * => fails: ENOMEM, EAGAIN limits; ENOMEM memory or space; EFAULT when the source is not inside one
+ *    entry; nothing changed
+ */
+enum tess_move_place { TESS_MOVE_TO, TESS_MOVE_ANY };
+TESS_MUST_CHECK enum tess_err tess_map_move(struct tess_map *map, tess_va from, uint64_t from_len,
+					    tess_va *to, uint64_t to_len,
+					    enum tess_move_source source,
+					    enum tess_move_place place,
+					    const struct tess_map_limits *limits);
+
+/*
+ * tess_map_extend: grow the entry that ends at `end` to `new_end` (or that starts at `end` down to `new_end`),
+ * if that range is free.
+ *
+ * => fails: EEXIST something is there; EFAULT no such entry; NOMEM; EAGAIN locked limit
+ */
+TESS_MUST_CHECK enum tess_err tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
+					      const struct tess_map_limits *limits);
+
+/*
+ * tess_map_find: a hole of `len` bytes, aligned: near `hint` if that is free, else from the top down.
+ *
+ * => a hint only, unless the edit is held.  false: none
+ */
+bool tess_map_find(struct tess_map *map, tess_va hint, uint64_t len, uint64_t align, tess_va *out);
+
+/* tess_map_wait: sleep until the writer that holds an entry is done. */
+void tess_map_wait(struct tess_map *map);
+
+/*
+ * tess_map_check: I-MAP-*, quiescent:
+ *	I-MAP-1 entries are page aligned, inside [min, max), not empty, not dead, not held
+ *	I-MAP-2 amap is NULL exactly when SHARED; a SHARED entry has an object
+ *	I-MAP-3 prot is within maxprot
+ *	I-MAP-4 in the home amap the slot of an address is its page number
+ *	I-MAP-5 bytes, data, locked, entries are the sums over entries
+ *	I-MAP-6 every occupied home slot lies in an entry that uses it
+ *	I-MAP-7 every translation is within its entry's protection, and writable only to a page
+ *		of its own or a shared one
+ *	I-MAP-8 nothing is free in [hint, top)
+ */
+void tess_map_check(struct tess_map *map);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * map_fork.c: a child that is a copy.
+ *
+ *	1. the child's entries are put, from the parent's, as inheritance says
+ *	2. the child's amap gets the parent's chunks (shared) or anons (counted)
+ *	3. the parent's translations of what is now shared lose write permission
+ *
+ * 2 comes before 3.  A write fault of the parent between them finds the chunk shared, takes a private
+ * copy, and enters a writable translation to a page of its own; 3 then lowers it, which costs one more
+ * fault.  The other way round it could enter a writable translation to a page that is shared right after.
+ * No new translations are made for the child: it faults them in.
+ */
+#include "map_priv.h"
+
+/* What happens to an entry's private pages. */
+enum fork_pages { FORK_NOTHING, FORK_COPY, FORK_COVER };
+
+/* fork_entry: *to is the child's form of `e`; false when the child has none. */
+static bool
+fork_entry(struct tess_map *child, const struct tess_entry *e, struct tess_entry *to)
+{
+	bool was_shared_amap = e->amap != NULL && e->amap->shared;
+
+	*to = *e;
+	to->held = 0;
+	to->flags &= (uint16_t)~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT);
+	switch ((enum tess_inherit)e->inherit) {
+	case TESS_INHERIT_NONE:
+		return false;
+	case TESS_INHERIT_SHARE:
+		TESS_ASSERT(e->amap == NULL || was_shared_amap); /* inherit_share() saw to it */
+		return true;
+	case TESS_INHERIT_ZERO:
+		to->object = NULL;
+		to->off = 0;
+		break;
+	case TESS_INHERIT_COPY:
+		break;
+	}
+	to->flags &= (uint16_t)~TESS_ENTRY_SHARED;
+	to->amap = child->home;
+	to->aidx = e->range.start >> TESS_PAGE_SHIFT;
+	return true;
+}
+
+/* fork_pages_of: how the child gets the private pages behind `e`. */
+static enum fork_pages
+fork_pages_of(const struct tess_entry *e)
+{
+	if (e->amap == NULL)
+		return FORK_NOTHING;
+	if (e->inherit == TESS_INHERIT_SHARE)
+		return FORK_COVER;
+	return e->inherit == TESS_INHERIT_COPY ? FORK_COPY : FORK_NOTHING;
+}
+
+/* fork_put: all of the child's entries, allocated. */
+static enum tess_err
+fork_put(struct tess_map *map, struct tess_map_edit *ced)
+{
+	struct tess_map *child = ced->map;
+	struct tess_entry *e, to;
+
+	tess_map_edit_open(ced, child->min, child->max);
+	for (e = tess_map_next_rcu(map, map->min); e != NULL; e = tess_map_next_rcu(map, e->range.end)) {
+		if (fork_entry(child, e, &to))
+			tess_map_edit_put(ced, &to, e->range.start, e->range.end);
+		if (e->range.end == map->max)
+			break;
+	}
+	return tess_map_edit_close(ced, child->max);
+}
+
+/* fork_anons: share or count the parent's private pages; coverage is prepared, not yet added. */
+static enum tess_err
+fork_anons(struct tess_map *map, struct tess_map *child, struct tess_cover *cover)
+{
+	struct tess_amap_fork f = {.from = map->home, .to = child->home};
+	enum tess_err err = TESS_OK;
+	struct tess_entry *e;
+
+	for (e = tess_map_next_rcu(map, map->min); e != NULL && err == TESS_OK;
+	     e = tess_map_next_rcu(map, e->range.end)) {
+		uint64_t n = tess_entry_bytes(e) >> TESS_PAGE_SHIFT;
+		enum fork_pages how = fork_pages_of(e);
+
+		if (how != FORK_NOTHING && e->amap->shared && !cover->held)
+			tess_cover_begin(cover);
+		if (how == FORK_COVER)
+			err = tess_cover_prepare(cover, e->amap, e->aidx, n);
+		else if (how == FORK_COPY && e->amap->shared)
+			err = tess_amap_copy(e->amap, e->aidx, child->home,
+					     e->range.start >> TESS_PAGE_SHIFT, n);
+		else if (how == FORK_COPY)
+			err = tess_amap_fork_add(&f, e->aidx, n);
+		if (e->range.end == map->max)
+			break;
+	}
+	return err == TESS_OK ? tess_amap_fork_end(&f) : err;
+}
+
+/*
+ * fork_finish: count the coverage and write-protect what is shared copy-on-write.
+ *
+ * => pages of a shared amap are mapped by several maps: each frame's translations are lowered
+ */
+static void
+fork_finish(struct tess_map *map, struct tess_cover *cover, struct tess_gather *g)
+{
+	struct tess_entry *e;
+
+	for (e = tess_map_next_rcu(map, map->min); e != NULL; e = tess_map_next_rcu(map, e->range.end)) {
+		uint64_t n = tess_entry_bytes(e) >> TESS_PAGE_SHIFT;
+		enum fork_pages how = fork_pages_of(e);
+		struct tess_anon *an;
+
+		if (how == FORK_COVER)
+			tess_cover_add(cover, e->amap, e->aidx, n);
+		else if (how == FORK_COPY && e->amap->shared)
+			for (tess_idx i = e->aidx; (an = tess_amap_next(e->amap, &i, e->aidx + n)); i++)
+				tess_page_protect(an->page, TESS_PROT_READ | TESS_PROT_EXEC, g);
+		else if (how == FORK_COPY && (e->prot & TESS_PROT_WRITE))
+			tess_pmap_protect(map->pmap, e->range.start, e->range.end,
+					  TESS_PROT_READ | TESS_PROT_EXEC, g);
+		if (e->range.end == map->max)
+			break;
+	}
+}
+
+enum tess_err
+tess_map_fork(struct tess_map *map, struct tess_map *child)
+{
+	struct tess_map_edit ped, ced;
+	struct tess_cover cover = {.held = false};
+	enum tess_err err;
+
+	tess_map_edit_begin(&ped, map, map->min, map->max);
+	tess_map_edit_begin_rank(&ced, child, child->min, child->max, TESS_RANK_LEAF2);
+	err = fork_put(map, &ced);
+	if (err == TESS_OK)
+		err = fork_anons(map, child, &cover);
+	if (err == TESS_OK) {
+		fork_finish(map, &cover, &ped.g);
+		tess_map_edit_commit(&ced);
+	}
+	if (cover.held)
+		tess_cover_end(&cover);
+	tess_map_edit_end(&ced);
+	tess_map_edit_end(&ped);
+	return err;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * map_move.c: mappings that change their address (mremap).
+ *
+ *	prepare	 hold the source: faults on it wait, so no page can appear that was not prepared for
+ *		 target strippable; chunks for the target; entry and index for the target
+ *	commit	 target published, held; its old contents stripped
+ *		 pages move from the source's slots to the target's
+ *		 source forgotten (or left empty), its translations removed
+ *		 target let go
+ *
+ * All that may fail comes before the first commit; until then letting go of the source restores everything.
+ */
+#include "map_priv.h"
+
+/* A move and what its steps share. */
+struct move {
+	struct tess_map *map;
+	tess_va from, to;
+	uint64_t from_len, to_len, kept; /* kept: bytes whose pages move */
+	enum tess_move_source source;
+	struct tess_entry *e;		 /* the source's entry, held */
+	struct tess_map_edit ed;
+	struct tess_strip strip;
+};
+
+/* move_limits: the map's totals after the move. */
+static enum tess_err
+move_limits(const struct move *v, const struct tess_map_limits *limits)
+{
+	struct tess_map_limits less;
+
+	tess_map_over(v->map, v->to, v->to + v->to_len, &less);
+	if (v->source == TESS_MOVE_UNMAP) {
+		less.bytes += v->from_len;
+		less.data += v->from_len;
+		less.locked += v->from_len;
+	}
+	return tess_map_limit(v->map, v->e, v->to_len, &less, limits);
+}
+
+/* move_is_home: do pages change slots? (A shared amap keeps them, the entry keeps the window.) */
+static bool
+move_is_home(const struct move *v)
+{
+	return v->e->amap != NULL && !v->e->amap->shared;
+}
+
+/* move_target: the new entry over the target, held, allocated; not yet published. */
+static enum tess_err
+move_target(struct move *v)
+{
+	struct tess_entry to = *v->e;
+
+	to.range.start = v->to;
+	to.range.end = v->to + v->to_len;
+	to.held = 1;
+	if (to.object != NULL)
+		to.off += v->from - v->e->range.start;
+	if (to.amap != NULL)
+		to.aidx = move_is_home(v) ? v->to >> TESS_PAGE_SHIFT : tess_entry_slot(v->e, v->from);
+	tess_map_edit_open(&v->ed, v->to, v->to + v->to_len);
+	tess_map_edit_put(&v->ed, &to, v->to, v->to + v->to_len);
+	return tess_map_edit_close(&v->ed, v->to + v->to_len);
+}
+
+/*
+ * move_cut: the source becomes exactly one entry, [from, from + from_len), held like the whole was.
+ *
+ * => the last step that may fail; what it did is invisible: equal neighbours
+ */
+static enum tess_err
+move_cut(struct move *v)
+{
+	tess_va end = v->from + v->from_len;
+	struct tess_entry cut = *v->e;
+	enum tess_err err;
+
+	if (cut.range.start == v->from && cut.range.end == end)
+		return TESS_OK;
+	tess_map_edit_open(&v->ed, v->from, end);
+	tess_map_edit_put(&v->ed, &cut, v->from, end);
+	err = tess_map_edit_close(&v->ed, end);
+	if (err != TESS_OK)
+		return err;
+	tess_map_edit_commit(&v->ed);
+	v->e = tess_map_lookup_rcu(v->map, v->from);
+	return TESS_OK;
+}
+
+/* move_source: forget the source, or leave it mapped and empty.  Exactly one entry: cannot fail. */
+static void
+move_source(struct move *v)
+{
+	tess_va end = v->from + v->from_len;
+	enum tess_err err;
+
+	v->ed.lo = v->from;
+	v->ed.hi = end;
+	if (v->source == TESS_MOVE_KEEP_EMPTY) {
+		tess_store_release(&v->e->held, 0); /* pairs with tess_entry_live() */
+		tess_pmap_remove(v->map->pmap, v->from, end, &v->ed.g);
+		return;
+	}
+	if (v->from_len > v->kept && move_is_home(v))
+		tess_amap_wipe(v->e->amap, tess_entry_slot(v->e, v->from + v->kept),
+			       (v->from_len - v->kept) >> TESS_PAGE_SHIFT, TESS_WIPE_RELEASE, &v->ed.g);
+	err = tess_index_prepare(&v->ed.ix, v->from, end, 0);
+	TESS_ASSERT(err == TESS_OK); /* index.h: one range, none instead */
+	tess_map_edit_commit(&v->ed);
+	tess_pmap_remove(v->map->pmap, v->from, end, &v->ed.g);
+	tess_map_place_freed(v->map, v->from, end);
+}
+
+/* move_commit: the target is allocated; nothing fails from here on. */
+static void
+move_commit(struct move *v)
+{
+	struct tess_entry *made;
+	bool home = move_is_home(v);
+	struct tess_amap *am = v->e->amap;
+	tess_idx slot = tess_entry_slot(v->e, v->from);
+
+	tess_map_edit_commit(&v->ed);
+	tess_map_strip(&v->strip, &v->ed, v->to, v->to + v->to_len, TESS_WIPE_KEEP);
+	if (home)
+		tess_amap_move(am, slot, am, v->to >> TESS_PAGE_SHIFT, v->kept >> TESS_PAGE_SHIFT);
+	move_source(v);
+	tess_map_place_took(v->map, v->to, v->to + v->to_len);
+	made = tess_map_lookup_rcu(v->map, v->to);
+	tess_store_release(&made->held, 0); /* pairs with tess_entry_live() */
+}
+
+/* move_prepare: everything that may fail; the source is held. */
+static enum tess_err
+move_prepare(struct move *v)
+{
+	enum tess_err err = tess_map_strip_prepare(&v->strip, v->map, v->to, v->to + v->to_len);
+
+	if (err == TESS_OK && move_is_home(v))
+		err = tess_amap_move_prepare(v->e->amap, tess_entry_slot(v->e, v->from), v->e->amap,
+					     v->to >> TESS_PAGE_SHIFT, v->kept >> TESS_PAGE_SHIFT);
+	if (err == TESS_OK && move_is_home(v) && v->from_len > v->kept)
+		err = tess_amap_wipe_prepare(v->e->amap, tess_entry_slot(v->e, v->from + v->kept),
+					     (v->from_len - v->kept) >> TESS_PAGE_SHIFT);
+	if (err == TESS_OK)
+		err = move_cut(v);
+	return err == TESS_OK ? move_target(v) : err;
+}
+
+/* move_cancel: let the source go; what move_cut() made of it joins again. */
+static void
+move_cancel(struct move *v)
+{
+	tess_store_release(&v->e->held, 0); /* pairs with tess_entry_live() */
+	tess_map_remerge(&v->ed, v->e->range.start, v->e->range.end);
+}
+
+/* move_check: may it be done at all?  Finds the source's entry and, when asked, the place. */
+static enum tess_err
+move_check(struct move *v, enum tess_move_place place, const struct tess_map_limits *limits)
+{
+	v->e = tess_map_lookup_rcu(v->map, v->from);
+	if (v->e == NULL || v->e->range.end < v->from + v->from_len)
+		return TESS_EFAULT;
+	if (place == TESS_MOVE_ANY &&
+	    !tess_map_find(v->map, 0, v->to_len, TESS_PAGE_SIZE, &v->to))
+		return TESS_ENOMEM;
+	if (v->e->amap != NULL && v->e->amap->shared &&
+	    (v->to_len != v->from_len || v->source != TESS_MOVE_UNMAP))
+		return TESS_ENOMEM; /* slots beyond the window may be another entry's */
+	return move_limits(v, limits);
+}
+
+enum tess_err
+tess_map_move(struct tess_map *map, tess_va from, uint64_t from_len, tess_va *to, uint64_t to_len,
+	      enum tess_move_source source, enum tess_move_place place,
+	      const struct tess_map_limits *limits)
+{
+	struct move v = {.map = map,
+			 .from = from,
+			 .to = *to,
+			 .from_len = from_len,
+			 .to_len = to_len,
+			 .kept = from_len < to_len ? from_len : to_len,
+			 .source = source};
+	enum tess_err err;
+
+	tess_map_edit_begin(&v.ed, map, map->min, map->max);
+	tess_map_strip_begin(&v.strip);
+	err = move_check(&v, place, limits);
+	if (err == TESS_OK) {
+		TESS_DEBUG(from + from_len <= v.to || v.to + to_len <= from);
+		tess_store_release(&v.e->held, 1); /* pairs with tess_entry_live() */
+		err = move_prepare(&v);
+		if (err == TESS_OK)
+			move_commit(&v);
+		else
+			move_cancel(&v);
+	}
+	*to = v.to;
+	tess_map_strip_end(&v.strip);
+	tess_map_edit_end(&v.ed);
+	return err;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * map_priv.h: between the files of this room.
+ */
+#ifndef TESS_MAP_PRIV_H
+#define TESS_MAP_PRIV_H
+
+#include "map.h"
+
+/* entry.c */
+struct tess_entry *tess_entry_copy(const struct tess_entry *e, tess_va start, tess_va end);
+void tess_entry_free_now(struct tess_entry *e);	  /* never published */
+void tess_entry_free_rcu(struct tess_entry *e);	  /* published once */
+bool tess_entry_joins(const struct tess_entry *a, const struct tess_entry *b);
+
+/* map_edit.c: sums of the map, +1 or -1 times an entry. */
+void tess_map_account(struct tess_map *map, const struct tess_entry *e, int sign);
+
+/* As tess_map_edit_begin(); a child's map at fork is locked at rank LEAF2. */
+void tess_map_edit_begin_rank(struct tess_map_edit *ed, struct tess_map *map, tess_va start,
+			      tess_va end, enum tess_rank rank);
+
+/*
+ * tess_map_remerge: the entry that is exactly [start, end) may join its neighbours now.
+ *
+ * => edit held, nothing put.  A saving only: without memory it stays as it is
+ */
+void tess_map_remerge(struct tess_map_edit *ed, tess_va start, tess_va end);
+
+/*
+ * map_remove.c: taking old contents away, in two strokes.
+ *
+ * tess_map_strip_prepare: make tess_map_strip over [start, end) infallible: private chunks, coverage.
+ * tess_map_strip: remove translations and private pages of the entries in ed->dead between start and end.
+ */
+struct tess_strip {
+	struct tess_cover cover;
+};
+void tess_map_strip_begin(struct tess_strip *s);
+TESS_MUST_CHECK enum tess_err tess_map_strip_prepare(struct tess_strip *s, struct tess_map *map,
+						     tess_va start, tess_va end);
+void tess_map_strip(struct tess_strip *s, struct tess_map_edit *ed, tess_va start, tess_va end,
+		    enum tess_wipe how);
+void tess_map_strip_end(struct tess_strip *s);
+
+/*
+ * map.c: limits.
+ *
+ * tess_map_over: what of [start, end) is mapped, and counts as data and as locked.
+ * tess_map_limit: may `len` bytes like `e` come, when `less` goes?  ENOMEM, or EAGAIN for locked.
+ */
+void tess_map_over(struct tess_map *map, tess_va start, tess_va end, struct tess_map_limits *over);
+TESS_MUST_CHECK enum tess_err tess_map_limit(const struct tess_map *map, const struct tess_entry *e,
+					     uint64_t len, const struct tess_map_limits *less,
+					     const struct tess_map_limits *limits);
+
+/* map_place.c: keep the hint true. */
+void tess_map_place_took(struct tess_map *map, tess_va start, tess_va end);
+void tess_map_place_freed(struct tess_map *map, tess_va start, tess_va end);
+
+/* Every range of the dead list, oldest address first or not: order does not matter. */
+#define TESS_FOREACH_DEAD(e, ed)                                            \
+	for (struct tess_entry *e = tess_entry_of((ed)->dead); e != NULL; \
+	     e = tess_entry_of(e->range.link))
+
+#endif

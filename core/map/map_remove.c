@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * map_remove.c: forgetting mappings, and taking their contents away.
+ *
+ *	commit (entries dead) ──► translations removed ──► private pages freed into the gather
+ *
+ * The order matters.  A fault with the old entry in hand either entered its translation before the
+ * removal, which takes it, or finds `dead` under the PTE page's lock; it either put its anon before
+ * the wipe, which takes it, or finds `dead` under the chunk's lock.
+ */
+#include "map_priv.h"
+
+void
+tess_map_strip_begin(struct tess_strip *s)
+{
+	s->cover.held = false;
+}
+
+/* strip_cut: the part of an entry inside [start, end). */
+static void
+strip_cut(const struct tess_entry *e, tess_va *start, tess_va *end)
+{
+	if (e->range.start > *start)
+		*start = e->range.start;
+	if (e->range.end < *end)
+		*end = e->range.end;
+}
+
+enum tess_err
+tess_map_strip_prepare(struct tess_strip *s, struct tess_map *map, tess_va start, tess_va end)
+{
+	struct tess_entry *e;
+
+	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end;
+	     e = tess_map_next_rcu(map, e->range.end)) {
+		tess_va lo = start, hi = end;
+		enum tess_err err;
+
+		if (e->amap == NULL)
+			continue;
+		strip_cut(e, &lo, &hi);
+		if (e->amap->shared && !s->cover.held)
+			tess_cover_begin(&s->cover);
+		if (e->amap->shared)
+			err = tess_cover_prepare(&s->cover, e->amap, tess_entry_slot(e, lo),
+						 (hi - lo) >> TESS_PAGE_SHIFT);
+		else
+			err = tess_amap_wipe_prepare(e->amap, tess_entry_slot(e, lo),
+						     (hi - lo) >> TESS_PAGE_SHIFT);
+		if (err != TESS_OK)
+			return err;
+	}
+	return TESS_OK;
+}
+
+/* strip_entries: private pages of dead entries inside [start, end). */
+static void
+strip_entries(struct tess_strip *s, struct tess_map_edit *ed, tess_va start, tess_va end,
+	      enum tess_wipe how)
+{
+	TESS_FOREACH_DEAD(e, ed) {
+		tess_va lo = start, hi = end;
+		tess_idx slot;
+
+		strip_cut(e, &lo, &hi);
+		if (e->amap == NULL || lo >= hi)
+			continue;
+		slot = tess_entry_slot(e, lo);
+		if (!e->amap->shared) {
+			tess_amap_wipe(e->amap, slot, (hi - lo) >> TESS_PAGE_SHIFT, how, &ed->g);
+			continue;
+		}
+		if (!s->cover.held)
+			tess_cover_begin(&s->cover); /* exit, without prepare */
+		tess_cover_drop(&s->cover, e->amap, slot, (hi - lo) >> TESS_PAGE_SHIFT, &ed->g);
+	}
+}
+
+void
+tess_map_strip(struct tess_strip *s, struct tess_map_edit *ed, tess_va start, tess_va end,
+	       enum tess_wipe how)
+{
+	tess_pmap_remove(ed->map->pmap, start, end, &ed->g);
+	strip_entries(s, ed, start, end, how);
+}
+
+void
+tess_map_strip_end(struct tess_strip *s)
+{
+	if (s->cover.held)
+		tess_cover_end(&s->cover);
+}
+
+enum tess_err
+tess_map_remove(struct tess_map *map, tess_va start, tess_va end)
+{
+	struct tess_map_edit ed;
+	struct tess_strip strip;
+	struct tess_entry *first;
+	enum tess_err e = TESS_OK;
+
+	tess_map_edit_begin(&ed, map, start, end);
+	tess_map_strip_begin(&strip);
+	first = tess_map_next_rcu(map, start);
+	if (first != NULL && first->range.start < end) {
+		e = tess_map_strip_prepare(&strip, map, start, end);
+		if (e == TESS_OK) {
+			tess_map_edit_open(&ed, start, end);
+			e = tess_map_edit_close(&ed, end);
+		}
+		if (e == TESS_OK) {
+			tess_map_edit_commit(&ed);
+			tess_map_strip(&strip, &ed, start, end, TESS_WIPE_RELEASE);
+			tess_map_place_freed(map, start, end);
+		}
+	}
+	tess_map_strip_end(&strip);
+	tess_map_edit_end(&ed);
+	return e;
+}
+
+/* clear_one: without memory for the whole: one entry at a time, which needs none (index.h). */
+static void
+clear_one(struct tess_map_edit *ed)
+{
+	struct tess_entry *first = tess_map_next_rcu(ed->map, ed->map->min);
+	enum tess_err e;
+
+	ed->lo = first->range.start;
+	ed->hi = first->range.end;
+	e = tess_index_prepare(&ed->ix, ed->lo, ed->hi, 0);
+	TESS_ASSERT(e == TESS_OK);
+	tess_map_edit_commit(ed);
+}
+
+void
+tess_map_clear(struct tess_map *map)
+{
+	struct tess_map_edit ed;
+	struct tess_strip strip;
+
+	tess_map_edit_begin(&ed, map, map->min, map->max);
+	tess_map_strip_begin(&strip);
+	tess_map_edit_open(&ed, map->min, map->max);
+	if (tess_map_edit_close(&ed, map->max) == TESS_OK)
+		tess_map_edit_commit(&ed);
+	else
+		while (map->entries != 0)
+			clear_one(&ed);
+	tess_map_strip(&strip, &ed, map->min, map->max, TESS_WIPE_RELEASE);
+	tess_map_place_freed(map, map->min, map->max);
+	map->future = 0;
+	tess_map_strip_end(&strip);
+	tess_map_edit_end(&ed);
+}
+
+enum tess_err
+tess_map_discard(struct tess_map *map, tess_va start, tess_va end)
+{
+	struct tess_map_edit ed;
+	struct tess_entry *e;
+	enum tess_err err = TESS_OK;
+	tess_va at = start;
+
+	tess_map_edit_begin(&ed, map, start, end);
+	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end;
+	     e = tess_map_next_rcu(map, at)) {
+		tess_va lo = start, hi = end;
+		enum tess_err one = TESS_OK;
+
+		strip_cut(e, &lo, &hi);
+		if (lo > at)
+			err = TESS_EFAULT;
+		at = e->range.end;
+		if (e->flags & TESS_ENTRY_LOCKED) {
+			err = TESS_EINVAL;
+			break;
+		}
+		if (e->amap != NULL)
+			one = tess_amap_wipe_prepare(e->amap, tess_entry_slot(e, lo),
+						     (hi - lo) >> TESS_PAGE_SHIFT);
+		if (one != TESS_OK) {
+			err = one;
+			break;
+		}
+		/* Slots first: a fault between the two strokes makes a new anon whose
+		 * translation is lost again, which costs a fault and nothing else.  The other
+		 * way round it could enter a page that the wipe then frees. */
+		if (e->amap != NULL && e->amap->shared)
+			tess_amap_discard(e->amap, tess_entry_slot(e, lo), (hi - lo) >> TESS_PAGE_SHIFT,
+					  &ed.g);
+		else if (e->amap != NULL)
+			tess_amap_wipe(e->amap, tess_entry_slot(e, lo), (hi - lo) >> TESS_PAGE_SHIFT,
+				       TESS_WIPE_RELEASE, &ed.g);
+		tess_pmap_remove(map->pmap, lo, hi, &ed.g);
+	}
+	if (err == TESS_OK && at < end)
+		err = TESS_EFAULT;
+	tess_map_edit_end(&ed);
+	return err;
+}
