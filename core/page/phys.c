@@ -27,9 +27,12 @@ tess_page_run_take(struct tess_page_room *room, unsigned d)
 
 	for (unsigned i = 0; i < room->nranges; i++) {
 		struct page_range *r = &room->range[i];
-		uint64_t left = room->fresh[i].at - range_low(room, r);
+		uint64_t left;
 
-		if (r->domain != d || left == 0)
+		if (r->domain != d)
+			continue; /* its `at` is under another lock */
+		left = room->fresh[i].at - range_low(room, r);
+		if (left == 0)
 			continue;
 		run.range = r;
 		run.n = left < PAGE_BATCH ? (uint32_t)left : PAGE_BATCH;

@@ -44,13 +44,13 @@ page_room_init_too_small(void **state)
 	do { /* from too small for the machine, over too small for the array, to just enough */
 		bytes += 4096;
 		m = NULL;
-		err = tess_base_init(UNIT_RAM_BASE, bytes, 2, &m);
+		err = tess_base_init(UNIT_RAM_BASE, bytes, 16, &m);
 		if (err == TESS_OK)
 			err = tess_page_room_init(
 			    m, &(struct tess_phys_range){UNIT_RAM_BASE, bytes, 0}, 1);
 		assert_true(err == TESS_OK || err == TESS_ENOMEM);
 	} while (err != TESS_OK);
-	assert_true(bytes > 4096 && bytes <= 32 * 4096);
+	assert_true(bytes > 4096 && bytes <= 64 * 4096);
 	tess_page_room_check();
 	tess_page_room_fini(m);
 	tess_port_machine_set(NULL);
