@@ -68,7 +68,25 @@ def judge(output, status, timed_out=False):
     return v
 
 
-def run(cmd, timeout, cwd=None, env=None):
+def wait(process, timeout, out, stop_at):
+    """True when it ended (or printed a line that starts with `stop_at`) in time."""
+    if stop_at is None:
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            return True
+        if re.search(stop_at, os.pread(out.fileno(), 1 << 20, 0).decode(errors="replace"), re.M):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def run(cmd, timeout, cwd=None, env=None, stop_at=None):
     """(output, status, timed out).  The whole process group is gone afterwards."""
     full_env = dict(os.environ, **(env or {}))
     with tempfile.TemporaryFile("w+b") as out:
@@ -80,23 +98,18 @@ def run(cmd, timeout, cwd=None, env=None):
             return f"{cmd[0]}: {e.strerror}\n", 127, False
         timed_out = False
         try:
-            p.wait(timeout)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-        except BaseException:
-            os.killpg(p.pid, signal.SIGKILL)
-            p.wait()
-            raise
-        if timed_out:
-            os.killpg(p.pid, signal.SIGKILL)
-            p.wait()
+            timed_out = not wait(p, timeout, out, stop_at)
+        finally:
+            if p.poll() is None:
+                os.killpg(p.pid, signal.SIGKILL)
+                p.wait()
         out.seek(0)
         return out.read().decode(errors="replace"), p.returncode, timed_out
 
 
-def test(cmd, timeout, cwd=None, env=None):
+def test(cmd, timeout, cwd=None, env=None, stop_at=None):
     started = time.monotonic()
-    output, status, timed_out = run(cmd, timeout, cwd, env)
+    output, status, timed_out = run(cmd, timeout, cwd, env, stop_at)
     v = judge(output, status, timed_out)
     v.seconds = time.monotonic() - started
     return v
