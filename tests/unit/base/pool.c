@@ -84,7 +84,7 @@ pool_put_recycles(void **state)
 	(void)state;
 	pool_start(1, 64, 8);
 	for (unsigned round = 0; round < 3; round++) {
-		unsigned stride = round < 2 ? 7 : 1;
+		unsigned stride = round < 2 ? 10007 : 1;
 
 		for (unsigned i = 0; i < POOL_MANY; i++)
 			o[i] = tess_pool_get(&pool);
