@@ -73,16 +73,19 @@ struct tess_page {
 			struct tess_page
 			    *batch; /* q: first of a batch in a domain: the next batch */
 		};
+		struct tess_rcu_head rcu; /* q: given up, waiting for a grace period */
 	};
 	struct tess_pv pv;        /* v: first translation; for a PTE page see pmap */
 	struct tess_spin pv_lock; /* rank PV; for a PTE page rank PTE */
 	uint32_t attrs;           /* A: MODIFIED, REFERENCED, BUSY, WAITED */
 	uint16_t wire;            /* o: holders that forbid eviction */
-	uint16_t count;           /* t: valid PTEs in this PTE page */
+	uint16_t count;           /* t: valid PTEs in this PTE page; v: else translations lost, mod 2^16 */
 	uint8_t state;            /* A: enum tess_page_state; changed by the owner only */
 	uint8_t domain;           /* c: NUMA domain */
-	uint8_t level;            /* t: level of a PTE page, 1 is the last */
-	uint8_t spare;
+	union {
+		uint8_t level;  /* t: level of a PTE page, 1 is the last */
+		uint16_t stale; /* A: of another frame: pmap's word on flushes owed, see gather.c */
+	};
 	tess_pfn pfn; /* c: its own frame number */
 };
 TESS_STATIC_ASSERT(sizeof(struct tess_page) <= 64, "struct tess_page is one cache line");
