@@ -79,9 +79,9 @@ struct tess_page {
 	struct tess_spin pv_lock; /* rank PV; for a PTE page rank PTE */
 	uint32_t attrs;           /* A: MODIFIED, REFERENCED, BUSY, WAITED */
 	uint16_t wire;            /* o: holders that forbid eviction */
-	uint16_t count;           /* t: valid PTEs in this PTE page; v: else translations lost, mod 2^16 */
-	uint8_t state;            /* A: enum tess_page_state; changed by the owner only */
-	uint8_t domain;           /* c: NUMA domain */
+	uint16_t count; /* t: valid PTEs in this PTE page; v: else translations lost, mod 2^16 */
+	uint8_t state;  /* A: enum tess_page_state; changed by the owner only */
+	uint8_t domain; /* c: NUMA domain */
 	union {
 		uint8_t level;  /* t: level of a PTE page, 1 is the last */
 		uint16_t stale; /* A: of another frame: pmap's word on flushes owed, see gather.c */
