@@ -29,6 +29,17 @@ tess_bare_ipi_interrupt(void)
 	}
 }
 
+/* Not __builtin_popcountll: without the popcnt instruction it is a call to libgcc. */
+static uint32_t
+bare_ipi_count(tess_cpuset cpus)
+{
+	uint32_t n = 0;
+
+	for (; cpus != 0; cpus &= cpus - 1)
+		n++;
+	return n;
+}
+
 void
 tess_port_ipi(tess_cpuset cpus, void (*fn)(void *), void *arg)
 {
@@ -41,7 +52,7 @@ tess_port_ipi(tess_cpuset cpus, void (*fn)(void *), void *arg)
 		return;
 	me->ipi_fn = fn;
 	me->ipi_arg = arg;
-	tess_store_relaxed(&me->ipi_left, (uint32_t)__builtin_popcountll(cpus));
+	tess_store_relaxed(&me->ipi_left, bare_ipi_count(cpus));
 	for (tess_cpuset left = cpus; left != 0; left &= left - 1) {
 		unsigned t = (unsigned)__builtin_ctzll(left);
 
