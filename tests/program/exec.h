@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * exec.h: run a program on the core, alone or held against the model after every call.
+ *
+ *	for each op:	core call ──► model call with the core's answer ──► same result?
+ *			──► model_compare_layout, pages the call could change ──► walkers
+ *	at the end:	everything is compared, destroyed, and written-back files are compared too
+ *
+ * The environment (env.h) is open already and stays open.  All memory comes from env_mem().
+ */
+#ifndef EXEC_H
+#define EXEC_H
+
+#include <tessera/types.h>
+#include <tessera/space.h>
+#include "program.h"
+
+/* Who makes the files of open(): a handle for a new regular file of `size` zero bytes, or an error. */
+struct exec_files {
+	enum tess_err (*create)(void *ctx, const char *name, uint64_t size,
+				struct tess_handle *out);
+	void *ctx;
+};
+
+struct exec_options {
+	bool model;                               /* hold everything against the model */
+	bool check;                               /* all walkers after every call */
+	unsigned max_spaces;                      /* fork() beyond answers EAGAIN; 0: 64 */
+	const struct exec_files *files;           /* NULL: files in memory, env_file() */
+	uint64_t limit[TESS_LIMIT_COUNT];         /* of space 0; as in tess_space_config */
+	void (*out)(void *ctx, const char *text); /* results, as program-format says; NULL: none */
+	void *ctx;
+	void (*die)(const char *why); /* the model cannot go on; does not return */
+};
+
+enum exec_verdict {
+	EXEC_OK,
+	EXEC_DIVERGED, /* core and model differ; report says where */
+	EXEC_FAILED,   /* the program could not be run (no memory for it); report says why */
+};
+
+struct exec_result {
+	enum exec_verdict verdict;
+	uint32_t calls; /* ops executed */
+	char report[16384];
+};
+
+void exec_run(const struct program *p, const struct exec_options *o, struct exec_result *res);
+
+/* Where the heap of every space begins, until space_set_brk() says otherwise. */
+#define EXEC_HEAP 0x10000000000u
+
+#endif

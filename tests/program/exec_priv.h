@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * exec_priv.h: between the files of the executor.
+ */
+#ifndef EXEC_PRIV_H
+#define EXEC_PRIV_H
+
+#include <tessera/object.h>
+#include "env.h"
+#include "exec.h"
+#include "mem.h"
+#include "model.h"
+#include "text.h"
+
+void *memcpy(void *to, const void *from, size_t n);
+void *memset(void *to, int byte, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+
+#define EXEC_SPACES 64
+#define EXEC_FDS    64
+#define EXEC_FILES  64
+
+struct exec_file {
+	char name[PROGRAM_NAME];
+	enum tess_handle_kind kind;
+	struct tess_object *object; /* one reference */
+	struct model_object *model; /* NULL without a model */
+	const struct memfile *backing;
+};
+
+struct exec_fd {
+	bool open;
+	uint8_t mode;
+	enum tess_handle_kind kind;
+	int file; /* -1: /dev/zero */
+};
+
+struct exec_space {
+	struct tess_space *core; /* NULL: gone */
+	struct model_space *model;
+	int parent;
+	tess_va heap, brk;
+	struct exec_fd fd[EXEC_FDS];
+};
+
+/* What a call answered. */
+enum exec_kind {
+	RESULT_NONE,
+	RESULT_ERR,
+	RESULT_VALUE,
+	RESULT_BYTE,
+	RESULT_BYTES,
+	RESULT_SYS
+};
+
+struct exec_answer {
+	enum exec_kind kind;
+	enum tess_err err;  /* of the core */
+	enum tess_err want; /* of the model */
+	uint64_t value, want_value;
+	unsigned char *bytes;
+	uint64_t nbytes, room;
+	const char *word; /* RESULT_SYS: an errno the core does not have */
+};
+
+struct exec {
+	const struct program *p;
+	const struct exec_options *o;
+	struct exec_result *res;
+	struct model_mem *mem;
+	struct model *model;
+	uint64_t reg[PROGRAM_REGS];
+	struct exec_space space[EXEC_SPACES];
+	int nspaces, current; /* current -1: none left */
+	struct exec_file file[EXEC_FILES];
+	int nfiles;
+	uint64_t fail; /* for the next call */
+	bool hit;      /* it happened in the current one */
+	const struct program_op *op;
+	bool compare_all; /* the call may have changed any page */
+};
+
+uint64_t exec_arg(const struct exec *x, unsigned i);
+void exec_diverge(struct exec *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool exec_diverged(const struct exec *x);
+
+/* exec_mem.c: calls on memory */
+bool exec_memory_call(struct exec *x, struct exec_space *s, struct exec_answer *a);
+/* exec_file.c: calls on descriptors */
+bool exec_file_call(struct exec *x, struct exec_space *s, struct exec_answer *a);
+struct tess_handle exec_handle(const struct exec *x, const struct exec_space *s, uint64_t fd);
+const char *exec_object_name(const struct exec *x, const struct tess_object *o);
+void exec_files_end(struct exec *x);
+void exec_backings_check(struct exec *x);
+
+#endif
