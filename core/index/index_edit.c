@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * index_edit.c: a writer's hold, and edits that stay inside one leaf.
+ *
+ *	lock ──► prepare ──► commit ──► unlock
+ *		 (may fail)  (cannot)
+ *
+ * prepare finds the leaf of [lo, hi) and the slots concerned, and chooses: IN PLACE when the range lies in
+ * one leaf, the result fits there and no neighbour is worth joining; otherwise the leaves concerned are
+ * replaced (index_dir.c) and everything this takes is allocated now.
+ *
+ * An edit in place, with `n` new ranges for the slots [slot, end):
+ *
+ *	1 the holes around old and new ranges are counted out and in; replaced ranges become dead
+ *	2 sequence odd
+ *	3 slots are opened where there are too few: the nearest free slot, left or right, is moved here
+ *	4 new ranges are stored; slots left over become free, with keys after the last new range
+ *	5 sequence even
+ *
+ * Between 2 and 5 stand at most LEAF stores a slot opened, no call, no wait, and preemption is off: a
+ * reader that meets the odd sequence waits for a bounded number of instructions of another CPU, so
+ * it may spin where it could not sleep.
+ *
+ * Rejected: searching the leaf again in commit.  The lock is held since before prepare, so the slots
+ * that prepare found are still right.
+ */
+#include "index_priv.h"
+
+/* "No range of this leaf comes before."  As an end it leaves room for no hole, so it counts none. */
+#define HEM_NONE UINT64_MAX
+
+/* What surrounds an edit inside a leaf. */
+struct leaf_hem {
+	uint64_t before; /* end of the last range of this leaf before the edit, or HEM_NONE */
+	uint64_t after;  /* start of the first range after the edit, wherever it is */
+	uint64_t was;    /* start of the first range at or after the edit's slots, before */
+	uint64_t is;     /* and afterwards */
+};
+
+/* ---- the hold ---- */
+
+void
+tess_index_lock(struct tess_index *ix, uint64_t lo, uint64_t hi, enum tess_rank rank,
+		struct tess_index_edit *e) TESS_NO_ANALYSIS
+{
+	tess_mutex_lock(&ix->lock, rank);
+	e->ix = ix;
+	e->lo = lo;
+	e->hi = hi;
+	e->rank = rank;
+	e->prepared = false;
+	e->leaves = NULL;
+	e->dirs = NULL;
+}
+
+void
+tess_index_relock(struct tess_index_edit *e, uint64_t lo, uint64_t hi)
+{
+	TESS_HELD(&e->ix->lock);
+	TESS_DEBUG(lo <= e->lo && hi >= e->hi);
+	e->lo = lo;
+	e->hi = hi;
+}
+
+void
+tess_index_unlock(struct tess_index_edit *e) TESS_NO_ANALYSIS
+{
+	if (TESS_UNLIKELY(e->leaves != NULL || e->dirs != NULL))
+		tess_index_edit_drop(e);
+	tess_mutex_unlock(&e->ix->lock, e->rank);
+}
+
+/* Give back what prepare allocated and no commit used. */
+void
+tess_index_edit_drop(struct tess_index_edit *e)
+{
+	struct tess_index_room *room = tess_machine()->index;
+
+	while (e->leaves != NULL) {
+		struct tess_index_leaf *leaf = e->leaves;
+
+		e->leaves = leaf->next;
+		tess_pool_put(&room->leaf, leaf);
+	}
+	while (e->dirs != NULL) {
+		struct tess_index_dir *d = e->dirs;
+
+		e->dirs = d->next;
+		tess_pool_put(&room->dir, d);
+	}
+}
+
+/* ---- prepare ---- */
+
+/* Would a leaf left with `count` ranges be joined with a neighbour? */
+static bool
+leaf_may_join(const struct tess_index *ix, const struct tess_index_leaf *leaf, unsigned count)
+{
+	if (leaf->lo > ix->lo && index_leaf(ix, leaf->lo - 1)->count + count <= INDEX_LEAF / 2)
+		return true;
+	return leaf->hi < ix->hi && index_leaf(ix, leaf->hi)->count + count <= INDEX_LEAF / 2;
+}
+
+enum tess_err
+tess_index_prepare(struct tess_index_edit *e, uint64_t lo, uint64_t hi, unsigned n)
+{
+	struct tess_index *ix = e->ix;
+	struct tess_index_leaf *leaf;
+	unsigned gone = 0, left;
+
+	TESS_HELD(&ix->lock);
+	TESS_DEBUG(lo < hi && e->lo <= lo && hi <= e->hi && ix->lo <= lo && hi <= ix->hi);
+	if (TESS_UNLIKELY(e->leaves != NULL || e->dirs != NULL))
+		tess_index_edit_drop(e);
+	e->prepared = false;
+	e->from = lo;
+	e->to = hi;
+	e->n = n;
+	leaf = index_leaf(ix, lo);
+	if (TESS_UNLIKELY(hi > leaf->hi))
+		return tess_index_shape_prepare(e, lo, hi, n);
+	e->slot = e->end = leaf_from(leaf, lo);
+	while (e->end < INDEX_LEAF && leaf->start[e->end] < hi)
+		gone += leaf->range[e->end++] != NULL;
+	left = leaf->count - gone + n;
+	if (TESS_UNLIKELY(left > INDEX_LEAF))
+		return tess_index_shape_prepare(e, lo, hi, n);
+	if (n < gone && left <= INDEX_LEAF / 2 && leaf_may_join(ix, leaf, left) &&
+	    tess_index_shape_prepare(e, lo, hi, n) == TESS_OK)
+		return TESS_OK;
+	e->leaf = leaf; /* also when memory for a join is missing: it is worth no failure */
+	e->prepared = true;
+	return TESS_OK;
+}
+
+/* ---- commit ---- */
+
+/* tess_index_bury: mark `old` dead unless it is in the list of `kept`, which follows as old ones ascend. */
+void
+tess_index_bury(struct tess_range *old, struct list_cursor *kept)
+{
+	while (kept->n > 0 && kept->at->start < old->start) {
+		kept->at = kept->at->link;
+		kept->n--;
+	}
+	if (kept->n == 0 || kept->at != old)
+		tess_store_release(&old->dead, 1); /* pairs with whoever checks it under its lock */
+}
+
+static void
+leaf_hem(const struct tess_index *ix, const struct tess_index_leaf *leaf, unsigned slot,
+	 unsigned end, struct leaf_hem *h)
+{
+	while (slot > 0 && leaf->range[slot - 1] == NULL)
+		slot--;
+	while (end < INDEX_LEAF && leaf->range[end] == NULL)
+		end++;
+	h->before = slot > 0 ? leaf->range[slot - 1]->end : HEM_NONE;
+	h->after = end < INDEX_LEAF ? leaf->start[end] : tess_index_next_start(ix, leaf->hi);
+}
+
+/* The ranges in [slot, end) go: their holes are counted out.  => gives: how many */
+static unsigned
+leaf_leave(struct tess_index_leaf *leaf, unsigned slot, unsigned end, struct leaf_hem *h,
+	   struct tess_range *rs, unsigned n)
+{
+	uint64_t at = h->before;
+	struct list_cursor kept = {rs, n};
+	unsigned gone = 0;
+
+	h->was = h->after;
+	for (; slot < end; slot++) {
+		struct tess_range *r = leaf->range[slot];
+
+		if (r == NULL)
+			continue;
+		if (gone++ == 0)
+			h->was = r->start;
+		if (at != HEM_NONE)
+			tess_index_holes_drop(leaf, r->start - at);
+		at = r->end;
+		tess_index_bury(r, &kept);
+	}
+	if (at != HEM_NONE)
+		tess_index_holes_drop(leaf, h->after - at);
+	return gone;
+}
+
+/* New ranges come: their holes are counted in. */
+static void
+leaf_enter(struct tess_index_leaf *leaf, struct leaf_hem *h, const struct tess_range *rs,
+	   unsigned n)
+{
+	uint64_t at = h->before;
+
+	h->is = n > 0 ? rs->start : h->after;
+	for (; n > 0; n--, rs = rs->link) {
+		if (at != HEM_NONE)
+			tess_index_holes_add(leaf, rs->start - at);
+		at = rs->end;
+	}
+	if (at != HEM_NONE)
+		tess_index_holes_add(leaf, h->after - at);
+}
+
+/* Add one slot to [*slot, *end): the nearest free one is moved here.  => the sequence is odd */
+static void
+leaf_open(struct tess_index_leaf *leaf, unsigned *slot, unsigned *end)
+{
+	unsigned left = *slot, right = *end;
+
+	for (;; left -= left > 0, right += right < INDEX_LEAF) {
+		if (right < INDEX_LEAF && leaf->range[right] == NULL) {
+			for (; right > *end; right--)
+				leaf_set(leaf, right, leaf->start[right - 1],
+					 leaf->range[right - 1]);
+			++*end;
+			return;
+		}
+		if (left > 0 && leaf->range[left - 1] == NULL) {
+			for (; left < *slot; left++)
+				leaf_set(leaf, left - 1, leaf->start[left], leaf->range[left]);
+			--*slot;
+			return;
+		}
+		TESS_DEBUG(left > 0 || right < INDEX_LEAF);
+	}
+}
+
+/* Store `n` ranges into [slot, end); slots left over stay free.  => the sequence is odd */
+static void
+leaf_store(struct tess_index_leaf *leaf, unsigned slot, unsigned end, struct tess_range *rs,
+	   unsigned n)
+{
+	uint64_t after = 0;
+
+	for (; n > 0; n--, rs = rs->link) {
+		leaf_set(leaf, slot++, rs->start, rs);
+		after = rs->end;
+	}
+	for (; slot < end; slot++)
+		leaf_set(leaf, slot, leaf->start[slot] > after ? leaf->start[slot] : after, NULL);
+}
+
+/* The sharing statistic: high where CPUs take turns, low where one writes alone. */
+static void
+leaf_note_writer(struct tess_index_leaf *leaf)
+{
+	unsigned cpu = tess_port_cpu();
+	int share = leaf->share - LEAF_SHARE_SAME;
+
+	if (leaf->writer != cpu) {
+		share += LEAF_SHARE_SAME + LEAF_SHARE_OTHER;
+		leaf->writer = (uint16_t)cpu;
+	}
+	if (share <= LEAF_SHARE_LIMIT && share >= -LEAF_SHARE_LIMIT)
+		leaf->share = (int16_t)share;
+}
+
+static void
+leaf_commit(struct tess_index *ix, struct tess_index_leaf *leaf, unsigned slot, unsigned end,
+	    struct tess_range *rs, unsigned n)
+{
+	struct leaf_hem h;
+	unsigned gone;
+
+	leaf_hem(ix, leaf, slot, end, &h);
+	gone = leaf_leave(leaf, slot, end, &h, rs, n);
+	leaf_enter(leaf, &h, rs, n);
+
+	tess_port_preempt_disable();
+	tess_store_relaxed(&leaf->seq, leaf->seq + 1); /* ordered by each leaf_set() */
+	while (end - slot < n)
+		leaf_open(leaf, &slot, &end);
+	leaf_store(leaf, slot, end, rs, n);
+	tess_store_release(&leaf->seq, leaf->seq + 1); /* pairs with the readers' first load */
+	tess_port_preempt_enable();
+
+	leaf->count = (uint16_t)(leaf->count - gone + n);
+	leaf_note_writer(leaf);
+	if (TESS_UNLIKELY(leaf_holes_due(leaf)))
+		tess_index_holes_scan(leaf, tess_index_next_start(ix, leaf->hi));
+	if (TESS_UNLIKELY(leaf_post_due(leaf)))
+		tess_index_holes_post(ix, leaf);
+	if (TESS_UNLIKELY(h.before == HEM_NONE && h.was != h.is))
+		tess_index_holes_edge(ix, leaf->lo, h.was, h.is);
+}
+
+/* What commit may assume of its arguments. */
+static bool
+commit_sane(const struct tess_index_edit *e, uint64_t lo, uint64_t hi, const struct tess_range *rs,
+	    unsigned n)
+{
+	uint64_t at = lo;
+
+	if (!e->prepared || lo != e->from || hi != e->to || n > e->n)
+		return false;
+	for (; n > 0; n--, rs = rs->link) {
+		if (rs == NULL || rs->start < at || rs->end <= rs->start || rs->end > hi)
+			return false;
+		at = rs->end;
+	}
+	return true;
+}
+
+void
+tess_index_commit(struct tess_index_edit *e, uint64_t lo, uint64_t hi, struct tess_range *rs,
+		  unsigned n)
+{
+	TESS_HELD(&e->ix->lock);
+	TESS_DEBUG(commit_sane(e, lo, hi, rs, n));
+	e->prepared = false;
+	if (TESS_LIKELY(e->leaf != NULL))
+		leaf_commit(e->ix, e->leaf, e->slot, e->end, rs, n);
+	else
+		tess_index_shape_commit(e, lo, hi, rs, n);
+}
