@@ -198,6 +198,7 @@ tess_port_ipi(tess_cpuset cpus, void (*fn)(void *), void *arg)
 
 		sim_lock(h, c);
 		sim_event(c, "ipi from", self, 0);
+		tess_sim_thread.self = self;
 		tess_hosted.cpu = target;
 		tess_hosted.acting = 1;
 		fn(arg);

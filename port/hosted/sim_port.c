@@ -32,6 +32,8 @@ tess_sim_die(const char *msg)
 		tess_sim_thread.held = NULL;
 		tess_store_release(&held->lock, 0); /* pairs with sim_lock() */
 	}
+	if (tess_hosted.acting)
+		tess_hosted.cpu = tess_sim_thread.self;
 	tess_hosted.preempt = 0;
 	tess_hosted.rcu = 0;
 	tess_hosted.acting = 0;

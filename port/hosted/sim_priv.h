@@ -209,6 +209,7 @@ struct tess_host {
 /* What else a thread knows of itself; beside struct tess_hosted_cpu, off the core's line. */
 struct sim_thread {
 	struct sim_cpu *held; /* whose TLB lock this thread holds */
+	unsigned self;        /* which CPU it is while it acts for another */
 	bool registered;      /* with the read side of sim_qsbr.c */
 	bool offline;
 };
