@@ -19,6 +19,10 @@
 #define TESS_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define TESS_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* For a slow half, so that the fast one saves no registers for it; for a fast half used twice. */
+#define TESS_NOINLINE __attribute__((noinline))
+#define TESS_INLINE   inline __attribute__((always_inline))
+
 #define TESS_ASSERT(x)  \
 	(TESS_LIKELY(x) \
 	     ? (void)0  \

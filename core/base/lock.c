@@ -54,7 +54,7 @@ tess_mutex_lock_slow(struct tess_mutex *l)
 		tess_port_block(&l->word, 2);
 }
 
-static void __attribute__((noreturn, noinline))
+static TESS_NORETURN TESS_NOINLINE void
 rank_panic(const char *what, enum tess_rank r, enum tess_rank held)
 {
 	struct tess_line l;

@@ -56,7 +56,7 @@ slab_available(const struct tess_slab *s)
 	return s->nfree + s->pool->per_slab - s->fresh;
 }
 
-static void __attribute__((noreturn, noinline))
+static TESS_NORETURN TESS_NOINLINE void
 pool_panic(const struct tess_pool *p, const char *what, int64_t n)
 {
 	struct tess_line l;
@@ -322,7 +322,8 @@ magazine_refill(struct tess_pool *p, struct tess_pool_cpu *c)
 }
 
 /* The loaded magazine is empty: swap or refill.  => preemption off.  false: no memory */
-static bool __attribute__((noinline)) magazine_load(struct tess_pool *p, struct tess_pool_cpu *c)
+static bool
+magazine_load(struct tess_pool *p, struct tess_pool_cpu *c)
 {
 	if (c->previous == NULL)
 		return magazine_refill(p, c);
@@ -333,7 +334,8 @@ static bool __attribute__((noinline)) magazine_load(struct tess_pool *p, struct 
 }
 
 /* The loaded magazine is full: set it aside, and a full one before it to the depot. */
-static void __attribute__((noinline)) magazine_unload(struct tess_pool *p, struct tess_pool_cpu *c)
+static void
+magazine_unload(struct tess_pool *p, struct tess_pool_cpu *c)
 {
 	struct tess_pool_object *batch = c->previous;
 	struct tess_list dead;
@@ -356,21 +358,12 @@ static void __attribute__((noinline)) magazine_unload(struct tess_pool *p, struc
 	slabs_free(&dead);
 }
 
-void *
-tess_pool_get(struct tess_pool *p)
+/* Take from a loaded magazine that is not empty.  => preemption off on entry, on at return */
+static TESS_INLINE void *
+magazine_pop(const struct tess_pool *p, struct tess_pool_cpu *c)
 {
-	struct tess_pool_object *o;
-	struct tess_pool_cpu *c;
+	struct tess_pool_object *o = c->loaded;
 
-	if (TESS_UNLIKELY(tess_port_fail(TESS_SITE_POOL)))
-		return NULL;
-	tess_port_preempt_disable();
-	c = &p->cpu[tess_port_cpu()];
-	if (TESS_UNLIKELY(c->loaded == NULL) && !magazine_load(p, c)) {
-		tess_port_preempt_enable();
-		return NULL;
-	}
-	o = c->loaded;
 	c->loaded = o->next;
 	c->nloaded--;
 	tess_store_relaxed(&c->balance, c->balance + 1); /* read racily by tess_pool_out() */
@@ -379,22 +372,59 @@ tess_pool_get(struct tess_pool *p)
 	return o;
 }
 
+/* Put into a loaded magazine that is not full.  => preemption off on entry, on at return */
+static TESS_INLINE void
+magazine_push(struct tess_pool_cpu *c, struct tess_pool_object *o)
+{
+	o->next = c->loaded;
+	c->loaded = o;
+	c->nloaded++;
+	tess_store_relaxed(&c->balance, c->balance - 1); /* read racily by tess_pool_out() */
+	tess_port_preempt_enable();
+}
+
+static TESS_NOINLINE void *
+pool_get_slow(struct tess_pool *p, struct tess_pool_cpu *c)
+{
+	if (magazine_load(p, c))
+		return magazine_pop(p, c);
+	tess_port_preempt_enable();
+	return NULL;
+}
+
+static TESS_NOINLINE void
+pool_put_slow(struct tess_pool *p, struct tess_pool_cpu *c, struct tess_pool_object *o)
+{
+	magazine_unload(p, c);
+	magazine_push(c, o);
+}
+
+void *
+tess_pool_get(struct tess_pool *p)
+{
+	struct tess_pool_cpu *c;
+
+	if (TESS_UNLIKELY(tess_port_fail(TESS_SITE_POOL)))
+		return NULL;
+	tess_port_preempt_disable();
+	c = &p->cpu[tess_port_cpu()];
+	if (TESS_UNLIKELY(c->loaded == NULL))
+		return pool_get_slow(p, c);
+	return magazine_pop(p, c);
+}
+
 void
 tess_pool_put(struct tess_pool *p, void *obj)
 {
-	struct tess_pool_object *o = obj;
 	struct tess_pool_cpu *c;
 
 	object_put_check(p, obj);
 	tess_port_preempt_disable();
 	c = &p->cpu[tess_port_cpu()];
 	if (TESS_UNLIKELY(c->nloaded == p->batch))
-		magazine_unload(p, c);
-	o->next = c->loaded;
-	c->loaded = o;
-	c->nloaded++;
-	tess_store_relaxed(&c->balance, c->balance - 1); /* read racily by tess_pool_out() */
-	tess_port_preempt_enable();
+		pool_put_slow(p, c, obj);
+	else
+		magazine_push(c, obj);
 }
 
 /* ---- life ---- */

@@ -96,7 +96,7 @@ chain_home(struct tess_page_room *room, struct page_chain *c)
  *
  * => locks: the cache's
  */
-static bool __attribute__((noinline))
+static TESS_NOINLINE bool
 cache_refill(struct tess_page_room *room, struct page_cache *k)
 {
 	if (k->previous != NULL) {
@@ -115,7 +115,8 @@ cache_refill(struct tess_page_room *room, struct page_cache *k)
 }
 
 /* The loaded chain is full: set it aside.  => locks: the cache's */
-static void __attribute__((noinline)) cache_spill(struct tess_page_room *room, struct page_cache *k)
+static TESS_NOINLINE void
+cache_spill(struct tess_page_room *room, struct page_cache *k)
 {
 	if (k->previous != NULL)
 		domain_give(room, k->domain, k->previous);
@@ -124,7 +125,7 @@ static void __attribute__((noinline)) cache_spill(struct tess_page_room *room, s
 }
 
 /* A frame of another domain waits for company, then goes home.  => locks: the cache's */
-static void __attribute__((noinline))
+static TESS_NOINLINE void
 cache_put_remote(struct tess_page_room *room, struct page_cache *k, struct tess_page *pg)
 {
 	chain_push(&k->remote, pg);
@@ -184,7 +185,8 @@ steal_round(struct tess_page_room *room)
  *
  * => locks: none of ours.  The balance is not counted yet
  */
-static struct tess_page *__attribute__((noinline)) page_steal(struct tess_page_room *room)
+static TESS_NOINLINE struct tess_page *
+page_steal(struct tess_page_room *room)
 {
 	struct tess_page *pg = NULL;
 	struct page_chain c;
@@ -206,29 +208,49 @@ static struct tess_page *__attribute__((noinline)) page_steal(struct tess_page_r
 
 /* ---- allocation ---- */
 
-/* Count one allocation (+1) or free (-1) on the cache.  => locks: the cache's */
+/* Count an allocation or a free where only the cache's lock lets us.  => locks: the cache's */
 static inline void
-cache_count(struct page_cache *k, int64_t n)
+cache_count(struct page_cache *k, enum tess_stat s)
 {
-	tess_store_relaxed(&k->balance, k->balance + n);
-	tess_stat_add(n > 0 ? TESS_STAT_PAGE_ALLOC : TESS_STAT_PAGE_FREE, 1);
+	tess_store_relaxed(&k->stats[s], k->stats[s] + 1); /* read racily by tess_stat_get() */
 }
 
-/* An allocated frame as its owner finds it.  pv_lock is left alone: see struct tess_page. */
-static inline void
+/*
+ * An allocated frame as its owner finds it.  wire, pv, count and level were clean when it was freed
+ * or first used; pv_lock is left alone: see struct tess_page.
+ */
+static TESS_INLINE struct tess_page *
 page_born(struct tess_page *pg)
 {
 	pg->owner = NULL;
 	pg->idx = 0;
-	pg->pv.pmap = NULL;
-	pg->pv.va = 0;
-	pg->pv.next = NULL;
 	tess_store_relaxed(&pg->attrs, 0);
-	pg->wire = 0;
-	pg->count = 0;
-	pg->level = 0;
 	tess_page_set_state(pg, TESS_PAGE_ALLOC);
 	tess_port_frame_alloc(tess_page_pa(pg));
+	return pg;
+}
+
+/*
+ * The loaded chain is empty.
+ *
+ * => locks: the cache's on entry, none at return
+ */
+static TESS_NOINLINE struct tess_page *
+page_take_slow(struct tess_page_room *room, struct page_cache *k)
+{
+	struct tess_page *pg = NULL;
+
+	if (cache_refill(room, k)) {
+		pg = chain_pop(&k->loaded);
+	} else {
+		tess_spin_unlock(&k->lock, TESS_RANK_CACHE);
+		pg = page_steal(room);
+		tess_spin_lock(&k->lock, TESS_RANK_CACHE);
+	}
+	if (pg != NULL)
+		cache_count(k, TESS_STAT_PAGE_ALLOC);
+	tess_spin_unlock(&k->lock, TESS_RANK_CACHE);
+	return pg != NULL ? page_born(pg) : NULL;
 }
 
 /*
@@ -236,31 +258,20 @@ page_born(struct tess_page *pg)
  *
  * The CPU's number is only a hint where to look: the lock makes any cache safe.
  */
-static inline struct tess_page *
+static TESS_INLINE struct tess_page *
 page_take(void)
 {
 	struct tess_page_room *room = tess_machine()->page;
 	struct page_cache *k = &room->cache[tess_port_cpu()];
-	struct tess_page *pg = NULL;
+	struct tess_page *pg;
 
 	tess_spin_lock(&k->lock, TESS_RANK_CACHE);
-	if (TESS_LIKELY(k->loaded.n != 0 || cache_refill(room, k))) {
-		pg = chain_pop(&k->loaded);
-		cache_count(k, 1);
-	}
+	if (TESS_UNLIKELY(k->loaded.first == NULL))
+		return page_take_slow(room, k);
+	pg = chain_pop(&k->loaded);
+	cache_count(k, TESS_STAT_PAGE_ALLOC);
 	tess_spin_unlock(&k->lock, TESS_RANK_CACHE);
-	if (TESS_LIKELY(pg != NULL)) {
-		page_born(pg);
-		return pg;
-	}
-	pg = page_steal(room);
-	if (pg == NULL)
-		return NULL;
-	tess_spin_lock(&k->lock, TESS_RANK_CACHE);
-	cache_count(k, 1);
-	tess_spin_unlock(&k->lock, TESS_RANK_CACHE);
-	page_born(pg);
-	return pg;
+	return page_born(pg);
 }
 
 struct tess_page *
@@ -276,7 +287,7 @@ tess_page_alloc(enum tess_page_fill fill, enum tess_site site)
 	return pg;
 }
 
-static void __attribute__((noreturn, noinline))
+static TESS_NORETURN TESS_NOINLINE void
 page_free_panic(const struct tess_page *pg, const char *why)
 {
 	struct tess_line l;
@@ -291,20 +302,27 @@ page_free_panic(const struct tess_page *pg, const char *why)
 	tess_panic(l.text);
 }
 
-/* What the caller of tess_page_free promised.  A PTE page keeps other things in pv. */
-static inline void
+/* What the caller of tess_page_free promised. */
+static TESS_INLINE void
 page_free_check(const struct tess_page *pg)
 {
-	uint8_t state = tess_load_relaxed(&pg->state);
-
-	if (TESS_UNLIKELY(state == TESS_PAGE_FREE))
+	if (TESS_UNLIKELY(tess_load_relaxed(&pg->state) == TESS_PAGE_FREE))
 		page_free_panic(pg, "it is free already");
 	if (TESS_UNLIKELY(pg->wire != 0))
 		page_free_panic(pg, "it is wired");
 	if (TESS_UNLIKELY((tess_load_relaxed(&pg->attrs) & TESS_PAGE_BUSY) != 0))
 		page_free_panic(pg, "an I/O owns it");
-	if (TESS_UNLIKELY(state != TESS_PAGE_TABLE && pg->pv.pmap != NULL))
+	if (TESS_UNLIKELY(pg->pv.pmap != NULL || pg->pv.next != NULL))
 		page_free_panic(pg, "it has a translation");
+}
+
+/* A PTE page kept other things where other frames keep translations. */
+static inline void
+page_forget_table(struct tess_page *pg)
+{
+	pg->pv = (struct tess_pv){NULL, 0, NULL};
+	pg->count = 0;
+	pg->level = 0;
 }
 
 void
@@ -313,6 +331,8 @@ tess_page_free(struct tess_page *pg)
 	struct tess_page_room *room = tess_machine()->page;
 	struct page_cache *k = &room->cache[tess_port_cpu()];
 
+	if (pg->state == TESS_PAGE_TABLE)
+		page_forget_table(pg);
 	page_free_check(pg);
 	tess_port_frame_free(tess_page_pa(pg));
 	tess_page_set_state(pg, TESS_PAGE_FREE);
@@ -324,7 +344,7 @@ tess_page_free(struct tess_page *pg)
 			cache_spill(room, k);
 		chain_push(&k->loaded, pg);
 	}
-	cache_count(k, -1);
+	cache_count(k, TESS_STAT_PAGE_FREE);
 	tess_spin_unlock(&k->lock, TESS_RANK_CACHE);
 }
 

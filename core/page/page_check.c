@@ -121,6 +121,7 @@ free_chain_check(const struct tess_page *pg, uint64_t n)
 		TESS_ASSERT(tess_page_of(tess_page_pa(pg)) == pg);
 		TESS_ASSERT(pg->state == TESS_PAGE_FREE);
 		TESS_ASSERT(pg->wire == 0 && (pg->attrs & TESS_PAGE_BUSY) == 0);
+		TESS_ASSERT(pg->pv.pmap == NULL && pg->pv.next == NULL);
 	}
 	TESS_ASSERT(n == 0);
 }
@@ -162,6 +163,6 @@ tess_page_room_check(void)
 	for (unsigned s = 0; s < TESS_PAGE_STATES; s++)
 		used += s != TESS_PAGE_FREE ? t.by_state[s] : 0;
 	for (unsigned i = 0; i < room->m->ncpu; i++)
-		out += room->cache[i].balance;
+		out += cache_balance(&room->cache[i]);
 	TESS_ASSERT(out >= 0 && (uint64_t)out == used);
 }

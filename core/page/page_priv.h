@@ -47,7 +47,7 @@ struct page_cache {
 	struct page_chain loaded;   /* k: at most PAGE_BATCH */
 	struct tess_page *previous; /* k: a full batch, or NULL */
 	struct page_chain remote;   /* k: of other domains, on their way home; below PAGE_BATCH */
-	int64_t balance;            /* k: allocations minus frees here */
+	uint64_t *stats;            /* c: of this CPU; k: its PAGE_ALLOC and PAGE_FREE words */
 } __attribute__((aligned(128)));
 
 struct page_domain {
@@ -68,6 +68,13 @@ struct tess_page_room {
 	struct tess_spin steal __attribute__((aligned(128))); /* rank STEAL */
 	struct page_domain domain[TESS_DOMAIN_MAX];
 };
+
+/* Frames allocated and not freed yet, as this cache saw it; the sum over CPUs is the truth. */
+static inline int64_t
+cache_balance(const struct page_cache *k)
+{
+	return (int64_t)(k->stats[TESS_STAT_PAGE_ALLOC] - k->stats[TESS_STAT_PAGE_FREE]);
+}
 
 /* Boot memory may still grow upwards in the first range. */
 static inline uint64_t

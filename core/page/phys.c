@@ -137,6 +137,7 @@ caches_init(struct tess_page_room *room)
 		unsigned d = room->m->cpu[i].domain;
 
 		tess_spin_init(&room->cache[i].lock);
+		room->cache[i].stats = room->m->cpu[i].stats;
 		room->cache[i].domain = d < room->ndomains ? d : 0; /* a CPU without memory */
 	}
 }
@@ -174,7 +175,7 @@ tess_page_room_init(struct tess_machine *m, const struct tess_phys_range *r, uns
 
 /* ---- taking down ---- */
 
-static void __attribute__((noreturn))
+static TESS_NORETURN void
 frames_out_panic(const struct tess_page_room *room, int64_t out)
 {
 	struct tess_line l;
@@ -206,7 +207,7 @@ tess_page_room_fini(struct tess_machine *m)
 	int64_t out = 0;
 
 	for (unsigned i = 0; i < m->ncpu; i++)
-		out += room->cache[i].balance;
+		out += cache_balance(&room->cache[i]);
 	if (out != 0)
 		frames_out_panic(room, out);
 #if TESS_CONFIG_ASSERT >= 2

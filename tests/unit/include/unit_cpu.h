@@ -9,7 +9,7 @@ extern _Thread_local unsigned unit_cpu_number;
 extern _Thread_local unsigned unit_preempt_depth;
 extern struct tess_machine *unit_the_machine;
 
-void unit_preempt_underflow(void);
+_Noreturn void unit_preempt_underflow(void);
 
 static inline unsigned
 tess_port_cpu(void)

@@ -117,9 +117,9 @@ page_room_check_sees(void **state)
 	UNIT_EXPECT_PANIC(tess_page_room_check(), "cached_count");
 	chain_push(&k->loaded, first);
 
-	k->balance++; /* I-PAGE-5 */
+	k->stats[TESS_STAT_PAGE_ALLOC]++; /* I-PAGE-5 */
 	UNIT_EXPECT_PANIC(tess_page_room_check(), "used");
-	k->balance--;
+	k->stats[TESS_STAT_PAGE_ALLOC]--;
 
 	tess_page_room_check();
 	tess_page_free(pg);
