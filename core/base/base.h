@@ -66,7 +66,6 @@ struct tess_machine {
 	struct tess_pool_backing backing;     /* c */
 	struct tess_pool *pools;              /* c after boot */
 	tess_pa boot_next, boot_end;          /* boot only: unclaimed memory of the first range */
-	uint64_t wired_max;                   /* c: pages that may be locked, machine-wide */
 	struct tess_page_room *page;          /* c: one pointer a room */
 	struct tess_pmap_room *pmap;
 	struct tess_index_room *index;

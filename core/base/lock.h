@@ -85,7 +85,7 @@ bool tess_rank_none(void);
 #if TESS_CONFIG_ASSERT >= 2
 #define TESS_HELD(l) TESS_ASSERT(tess_rank_held(l))
 #else
-#define TESS_HELD(l) TESS_DEBUG((l)->word != 0)
+#define TESS_HELD(l) TESS_DEBUG(tess_load_relaxed(&(l)->word) != 0)
 #endif
 
 static inline void

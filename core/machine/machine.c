@@ -106,15 +106,11 @@ static void
 machine_configure(struct tess_machine *m, const struct tess_machine_config *cfg)
 {
 	unsigned domains = config_domains(cfg);
-	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < cfg->ncpu; i++)
 		m->cpu[i].domain =
 		    cfg->cpu_domain != NULL ? cfg->cpu_domain[i] : i * domains / cfg->ncpu;
-	for (unsigned i = 0; i < cfg->nranges; i++)
-		bytes += cfg->ranges[i].bytes;
 	m->pmap_ops = cfg->pmap;
-	m->wired_max = cfg->wired_max != 0 ? cfg->wired_max : (bytes >> TESS_PAGE_SHIFT) / 3;
 }
 
 enum tess_err
