@@ -92,7 +92,8 @@ tess_amap_wipe_prepare(struct tess_amap *am, tess_idx idx, uint64_t n)
 		tess_chunk_unlock(c);
 		if (!unshare)
 			continue;
-		if (tess_chunk_lock(am, w.chunk << TESS_CHUNK_SHIFT, TESS_CHUNK_WRITE, &c) != TESS_DONE)
+		if (tess_chunk_lock(am, w.chunk << TESS_CHUNK_SHIFT, TESS_CHUNK_WRITE, &c) !=
+		    TESS_DONE)
 			return TESS_ENOMEM;
 		tess_chunk_unlock(c);
 	}
@@ -149,7 +150,8 @@ tess_amap_discard(struct tess_amap *am, tess_idx idx, uint64_t n, struct tess_ga
 	struct tess_anon *an;
 
 	for (tess_idx i = idx; (an = tess_amap_next(am, &i, end)) != NULL; i++) {
-		struct tess_chunk *c = tess_chunk_lock_at(am, i >> TESS_CHUNK_SHIFT, TESS_RANK_CHUNK);
+		struct tess_chunk *c =
+		    tess_chunk_lock_at(am, i >> TESS_CHUNK_SHIFT, TESS_RANK_CHUNK);
 
 		if (c != NULL && c->refs == 1 && tess_chunk_get(c, i) != NULL) {
 			an = tess_chunk_take(c, i);
@@ -175,7 +177,8 @@ tess_amap_count(struct tess_amap *am, tess_idx idx, uint64_t n)
 		if (c == NULL)
 			continue;
 		for (unsigned i = 0; i < TESS_CHUNK_WORDS; i++)
-			count += (uint64_t)__builtin_popcountll(c->bits[i] & tess_window_word(w, i));
+			count +=
+			    (uint64_t)__builtin_popcountll(c->bits[i] & tess_window_word(w, i));
 		tess_chunk_unlock(c);
 	}
 	tess_rcu_exit();
@@ -199,8 +202,8 @@ tess_amap_next(struct tess_amap *am, tess_idx *idx, tess_idx end)
 
 			if (b == 0)
 				continue;
-			*idx = (w.chunk << TESS_CHUNK_SHIFT) + i * 64 +
-			       (unsigned)__builtin_ctzll(b);
+			*idx =
+			    (w.chunk << TESS_CHUNK_SHIFT) + i * 64 + (unsigned)__builtin_ctzll(b);
 			an = tess_chunk_get(c, *idx);
 		}
 		tess_chunk_unlock(c);

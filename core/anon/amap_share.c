@@ -75,7 +75,8 @@ tess_amap_fork_add(struct tess_amap_fork *f, tess_idx idx, uint64_t n)
 			if (e != TESS_OK)
 				return e;
 			if (tess_radix_next_rcu(&f->from->chunks, &chunk,
-						(end + TESS_CHUNK_SLOTS - 1) >> TESS_CHUNK_SHIFT) == NULL)
+						(end + TESS_CHUNK_SLOTS - 1) >> TESS_CHUNK_SHIFT) ==
+			    NULL)
 				return TESS_OK;
 			if (chunk << TESS_CHUNK_SHIFT > idx)
 				idx = chunk << TESS_CHUNK_SHIFT;
@@ -105,7 +106,8 @@ tess_amap_copy(struct tess_amap *from, tess_idx from_idx, struct tess_amap *to, 
 
 	for (tess_idx i = from_idx; (an = tess_amap_next(from, &i, from_idx + n)) != NULL; i++) {
 		struct tess_chunk *c, *source;
-		enum tess_step step = tess_chunk_lock(to, i - from_idx + to_idx, TESS_CHUNK_WRITE, &c);
+		enum tess_step step =
+		    tess_chunk_lock(to, i - from_idx + to_idx, TESS_CHUNK_WRITE, &c);
 
 		if (step != TESS_DONE)
 			return TESS_ENOMEM;
@@ -119,7 +121,8 @@ tess_amap_copy(struct tess_amap *from, tess_idx from_idx, struct tess_amap *to, 
 			tess_chunk_unlock(source);
 		if (an == NULL)
 			continue;
-		c = tess_chunk_lock_at(to, (i - from_idx + to_idx) >> TESS_CHUNK_SHIFT, TESS_RANK_CHUNK);
+		c = tess_chunk_lock_at(to, (i - from_idx + to_idx) >> TESS_CHUNK_SHIFT,
+				       TESS_RANK_CHUNK);
 		tess_chunk_put(c, i - from_idx + to_idx, an);
 		tess_chunk_unlock(c);
 	}
@@ -159,7 +162,8 @@ tess_amap_move(struct tess_amap *from, tess_idx from_idx, struct tess_amap *to, 
 
 	for (tess_idx i = from_idx; tess_amap_next(from, &i, end) != NULL; i++) {
 		tess_idx t = i - from_idx + to_idx;
-		struct tess_chunk *c = tess_chunk_lock_at(from, i >> TESS_CHUNK_SHIFT, TESS_RANK_CHUNK);
+		struct tess_chunk *c =
+		    tess_chunk_lock_at(from, i >> TESS_CHUNK_SHIFT, TESS_RANK_CHUNK);
 		struct tess_anon *an = tess_chunk_take(c, i);
 
 		/* Nobody else reaches either slot now, so the anon may be in neither for a moment. */
@@ -194,12 +198,22 @@ tess_cover_prepare(struct tess_cover *v, struct tess_amap *am, tess_idx idx, uin
 		v->spare = r;
 	}
 	/* drop wipes run by run, so a chunk wholly in the window may still be cut: all private. */
-	for (tess_idx i = idx; tess_amap_next(am, &i, idx + n) != NULL; i |= TESS_CHUNK_SLOTS - 1, i++) {
+	for (tess_idx i = idx; tess_amap_next(am, &i, idx + n) != NULL;
+	     i |= TESS_CHUNK_SLOTS - 1, i++) {
 		if (tess_chunk_lock(am, i, TESS_CHUNK_WRITE, &c) != TESS_DONE)
 			return TESS_ENOMEM;
 		tess_chunk_unlock(c);
 	}
 	return TESS_OK;
+}
+
+bool
+tess_cover_any(const struct tess_amap *am, tess_idx idx, uint64_t n)
+{
+	for (const struct tess_run *r = am->runs; r != NULL; r = r->next)
+		if (r->start < idx + n && idx < r->start + r->n)
+			return true;
+	return false;
 }
 
 static struct tess_run *
@@ -275,7 +289,8 @@ tess_cover_add(struct tess_cover *v, struct tess_amap *am, tess_idx idx, uint64_
 			tess_idx stop = r != NULL && r->start < end ? r->start : end;
 			struct tess_run *fresh = cover_take(v);
 
-			*fresh = (struct tess_run){.start = pos, .n = stop - pos, .refs = 1, .next = r};
+			*fresh =
+			    (struct tess_run){.start = pos, .n = stop - pos, .refs = 1, .next = r};
 			*at = r = fresh;
 		}
 		pos = r->start + r->n;

@@ -4,6 +4,25 @@
  */
 #include "anon_priv.h"
 
+/* room_reserve: the runs that exit may need, and the zero page. */
+static bool
+room_reserve(struct tess_anon_room *room)
+{
+	for (int i = 0; i < TESS_RUNS_RESERVED; i++) {
+		struct tess_run *r = tess_pool_get(&room->runs);
+
+		if (r == NULL)
+			return false;
+		r->next = room->reserve;
+		room->reserve = r;
+	}
+	room->zero = tess_page_alloc(TESS_FILL_ZERO, TESS_SITE_PAGE);
+	if (room->zero == NULL)
+		return false;
+	tess_page_set_state(room->zero, TESS_PAGE_ZERO);
+	return true;
+}
+
 enum tess_err
 tess_anon_room_init(struct tess_machine *m)
 {
@@ -15,22 +34,15 @@ tess_anon_room_init(struct tess_machine *m)
 	m->anon = room;
 	tess_mutex_init(&room->cover);
 	if ((e = tess_pool_init(&room->anons, "anon", sizeof(struct tess_anon), 8)) != TESS_OK ||
-	    (e = tess_pool_init(&room->chunks, "chunk", sizeof(struct tess_chunk), 64)) != TESS_OK ||
+	    (e = tess_pool_init(&room->chunks, "chunk", sizeof(struct tess_chunk), 64)) !=
+		TESS_OK ||
 	    (e = tess_pool_init(&room->amaps, "amap", sizeof(struct tess_amap), 64)) != TESS_OK ||
 	    (e = tess_pool_init(&room->runs, "run", sizeof(struct tess_run), 8)) != TESS_OK)
 		return e;
-	for (int i = 0; i < TESS_RUNS_RESERVED; i++) {
-		struct tess_run *r = tess_pool_get(&room->runs);
-
-		if (r == NULL)
-			return TESS_ENOMEM;
-		r->next = room->reserve;
-		room->reserve = r;
-	}
-	room->zero = tess_page_alloc(TESS_FILL_ZERO, TESS_SITE_PAGE);
-	if (room->zero == NULL)
+	if (!room_reserve(room)) {
+		tess_anon_room_fini(m);
 		return TESS_ENOMEM;
-	tess_page_set_state(room->zero, TESS_PAGE_ZERO);
+	}
 	return TESS_OK;
 }
 
@@ -39,7 +51,8 @@ tess_anon_room_fini(struct tess_machine *m)
 {
 	struct tess_anon_room *room = m->anon;
 
-	tess_page_free(room->zero);
+	if (room->zero != NULL)
+		tess_page_free(room->zero);
 	while (room->reserve != NULL) {
 		struct tess_run *r = room->reserve;
 

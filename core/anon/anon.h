@@ -40,7 +40,7 @@
 /* One private page.  Read and changed under the lock of a chunk that holds it. */
 struct tess_anon {
 	struct tess_page *page; /* c: from publication until refs is 0 */
-	uint32_t refs;		/* A: slots that hold it; raised only under such a slot's chunk lock */
+	uint32_t refs; /* A: slots that hold it; raised only under such a slot's chunk lock */
 	uint32_t spare;
 };
 TESS_STATIC_ASSERT(sizeof(struct tess_anon) <= 32, "an anon is at most half a line");
@@ -50,10 +50,10 @@ struct tess_slots {
 };
 
 struct tess_chunk {
-	struct tess_spin lock;		 /* rank CHUNK */
-	uint32_t refs;			 /* a: amaps that hold it; above 1 the slots are frozen */
-	uint32_t used;			 /* a: bits set */
-	struct tess_slots *slots;	 /* a: one frame */
+	struct tess_spin lock;    /* rank CHUNK */
+	uint32_t refs;            /* a: amaps that hold it; above 1 the slots are frozen */
+	uint32_t used;            /* a: bits set */
+	struct tess_slots *slots; /* a: one frame */
 	struct tess_rcu_head rcu;
 	uint64_t bits[TESS_CHUNK_WORDS]; /* a: slot occupied */
 };
@@ -67,17 +67,17 @@ struct tess_run {
 };
 
 struct tess_amap {
-	struct tess_spin lock;	     /* rank AMAP: writers of `chunks` */
-	bool shared;		     /* c: it has runs; see the room's head */
-	struct tess_radix chunks;    /* idx >> 9 -> struct tess_chunk; RCU for readers */
-	struct tess_run *runs;	     /* s: under the room's cover mutex */
+	struct tess_spin lock;    /* rank AMAP: writers of `chunks` */
+	bool shared;              /* c: it has runs; see the room's head */
+	struct tess_radix chunks; /* idx >> 9 -> struct tess_chunk; RCU for readers */
+	struct tess_run *runs;    /* s: under the room's cover mutex */
 	struct tess_rcu_head rcu;
 };
 
 struct tess_anon_room {
 	struct tess_pool anons, chunks, amaps, runs;
-	struct tess_page *zero;	 /* c: the page of zeros every untouched page reads */
-	struct tess_mutex cover; /* rank SHARED: `runs` of every shared amap (key letter s) */
+	struct tess_page *zero;   /* c: the page of zeros every untouched page reads */
+	struct tess_mutex cover;  /* rank SHARED: `runs` of every shared amap (key letter s) */
 	struct tess_run *reserve; /* s: for exit when no memory is left */
 };
 
@@ -120,8 +120,7 @@ enum tess_chunk_want {
  * => locks: none of rank CHUNK or above.  rcu: inside, or the map's writer lock held.  sleeps: no
  */
 TESS_MUST_CHECK enum tess_step tess_chunk_lock(struct tess_amap *am, tess_idx idx,
-					       enum tess_chunk_want want,
-					       struct tess_chunk **out);
+					       enum tess_chunk_want want, struct tess_chunk **out);
 void tess_chunk_unlock(struct tess_chunk *c);
 
 /* The slot of idx; put (slot empty), replace (slot full; gives back the old), take (empties it). */
@@ -145,7 +144,7 @@ TESS_MUST_CHECK enum tess_err tess_amap_wipe_prepare(struct tess_amap *am, tess_
 						     uint64_t n);
 enum tess_wipe {
 	TESS_WIPE_RELEASE, /* chunks left empty go */
-	TESS_WIPE_KEEP,	   /* private chunks stay: a move is about to fill them */
+	TESS_WIPE_KEEP,    /* private chunks stay: a move is about to fill them */
 };
 void tess_amap_wipe(struct tess_amap *am, tess_idx idx, uint64_t n, enum tess_wipe how,
 		    struct tess_gather *g);
@@ -174,7 +173,7 @@ struct tess_anon *tess_amap_next(struct tess_amap *am, tess_idx *idx, tess_idx e
  */
 struct tess_amap_fork {
 	struct tess_amap *from, *to; /* both home amaps, same slot numbers */
-	tess_idx chunk;		     /* chunk number being collected */
+	tess_idx chunk;              /* chunk number being collected */
 	bool open;
 	uint64_t mask[TESS_CHUNK_WORDS];
 };
@@ -185,7 +184,8 @@ struct tess_amap_fork {
  * => locks: the parent map's writer lock.  fails: NOMEM; the caller destroys the child
  * => from now on the parent's anons there may be shared: the caller lowers its translations
  */
-TESS_MUST_CHECK enum tess_err tess_amap_fork_add(struct tess_amap_fork *f, tess_idx idx, uint64_t n);
+TESS_MUST_CHECK enum tess_err tess_amap_fork_add(struct tess_amap_fork *f, tess_idx idx,
+						 uint64_t n);
 TESS_MUST_CHECK enum tess_err tess_amap_fork_end(struct tess_amap_fork *f);
 
 /*
@@ -230,6 +230,8 @@ struct tess_cover {
 void tess_cover_begin(struct tess_cover *v);
 TESS_MUST_CHECK enum tess_err tess_cover_prepare(struct tess_cover *v, struct tess_amap *am,
 						 tess_idx idx, uint64_t n);
+/* tess_cover_any: is any slot of the window covered already?  cover held. */
+bool tess_cover_any(const struct tess_amap *am, tess_idx idx, uint64_t n);
 void tess_cover_add(struct tess_cover *v, struct tess_amap *am, tess_idx idx, uint64_t n);
 void tess_cover_drop(struct tess_cover *v, struct tess_amap *am, tess_idx idx, uint64_t n,
 		     struct tess_gather *g);

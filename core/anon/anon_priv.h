@@ -11,7 +11,7 @@
 
 /* A window of slots cut to one chunk: words of a mask. */
 struct tess_window {
-	tess_idx chunk;	     /* chunk number */
+	tess_idx chunk;      /* chunk number */
 	unsigned first, end; /* slots inside it */
 };
 

@@ -40,8 +40,7 @@ tess_chunk_new(void)
 static void
 chunk_free_rcu(struct tess_rcu_head *head)
 {
-	tess_pool_put(&tess_machine()->anon->chunks,
-		      TESS_CONTAINER(head, struct tess_chunk, rcu));
+	tess_pool_put(&tess_machine()->anon->chunks, TESS_CONTAINER(head, struct tess_chunk, rcu));
 }
 
 void

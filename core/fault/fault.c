@@ -28,12 +28,12 @@
 /* One fault, round after round. */
 struct fault {
 	struct tess_map *map;
-	tess_va va;		   /* of the page */
+	tess_va va; /* of the page */
 	enum tess_access access;
-	struct tess_entry *e;	   /* this round's, under RCU */
+	struct tess_entry *e;      /* this round's, under RCU */
 	struct tess_object *fetch; /* referenced: bring in `idx`, then start over */
 	tess_idx idx;
-	enum tess_err err;	   /* the answer, with FAULT_END */
+	enum tess_err err; /* the answer, with FAULT_END */
 	struct tess_gather g;
 };
 
@@ -73,7 +73,10 @@ fault_allowed(const struct tess_entry *e, enum tess_access access)
 	return false;
 }
 
-enum fault_write { FAULT_WRITABLE, FAULT_READONLY };
+enum fault_write {
+	FAULT_WRITABLE,
+	FAULT_READONLY
+};
 
 /* fault_enter: translate the page to pg, with the entry's rights or those without writing. */
 static enum fault_step
@@ -145,8 +148,8 @@ fault_upper(struct fault *f, struct tess_chunk *c, tess_idx slot, struct tess_an
 
 	if (f->access == TESS_ACCESS_WRITE && !own)
 		return fault_copy(f, c, slot, an);
-	tess_stat_add(f->access == TESS_ACCESS_WRITE ? TESS_STAT_FAULT_TAKEOVER
-						     : TESS_STAT_FAULT_UPPER, 1);
+	tess_stat_add(
+	    f->access == TESS_ACCESS_WRITE ? TESS_STAT_FAULT_TAKEOVER : TESS_STAT_FAULT_UPPER, 1);
 	return fault_enter(f, an->page, own ? FAULT_WRITABLE : FAULT_READONLY, 0);
 }
 

@@ -5,7 +5,11 @@
 #include "fault.h"
 
 /* How a page of this entry is brought in. */
-enum populate_how { POPULATE_NONE, POPULATE_READ, POPULATE_WRITE };
+enum populate_how {
+	POPULATE_NONE,
+	POPULATE_READ,
+	POPULATE_WRITE
+};
 
 /* populate_find: the entry at va, as mlock sees it; *end is where it ends.  EFAULT: nothing accessible. */
 static enum populate_how

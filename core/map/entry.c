@@ -41,7 +41,8 @@ tess_entry_copy(const struct tess_entry *e, tess_va start, tess_va end)
 	n->range.creator = tess_port_cpu();
 	n->range.link = NULL;
 	n->off = e->object != NULL ? e->off + (start - e->range.start) : 0;
-	n->aidx = e->amap != NULL ? e->aidx + ((int64_t)(start - e->range.start) >> TESS_PAGE_SHIFT) : 0;
+	n->aidx =
+	    e->amap != NULL ? e->aidx + ((int64_t)(start - e->range.start) >> TESS_PAGE_SHIFT) : 0;
 	if (n->object != NULL) {
 		tess_object_ref(n->object);
 		if (n->flags & TESS_ENTRY_LOCKED)

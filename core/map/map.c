@@ -154,11 +154,91 @@ out:
 }
 
 enum tess_err
+tess_map_insert_like(struct tess_map *map, tess_va like, const struct tess_map_new *n, tess_va *out)
+{
+	struct tess_entry *e;
+	enum tess_err err;
+	bool held = false;
+
+	tess_rcu_enter();
+	e = tess_map_lookup_rcu(map, like);
+	if (e != NULL && e->object == n->object && n->object != NULL)
+		held = tess_object_ref_try(n->object);
+	tess_rcu_exit();
+	if (!held)
+		return TESS_EFAULT;
+	err = tess_map_insert(map, n, out);
+	tess_object_unref(n->object);
+	return err;
+}
+
+uint64_t
+tess_map_locked(struct tess_map *map, tess_va start, tess_va end)
+{
+	struct tess_map_limits over;
+
+	tess_rcu_enter();
+	tess_map_over(map, start, end, &over);
+	tess_rcu_exit();
+	return over.locked;
+}
+
+void
+tess_map_set_future(struct tess_map *map, uint16_t flags)
+{
+	struct tess_map_edit ed;
+
+	tess_map_edit_begin(&ed, map, map->min, map->max);
+	map->future = flags;
+	tess_map_edit_end(&ed);
+}
+
+bool
+tess_map_any(struct tess_map *map, tess_va start, tess_va end)
+{
+	struct tess_entry *e;
+	bool any;
+
+	tess_rcu_enter();
+	e = tess_map_next_rcu(map, start);
+	any = e != NULL && e->range.start < end;
+	tess_rcu_exit();
+	return any;
+}
+
+bool
+tess_map_hole(struct tess_map *map, tess_va start, tess_va end)
+{
+	struct tess_entry *e;
+
+	tess_rcu_enter();
+	while (start < end && (e = tess_map_lookup_rcu(map, start)) != NULL)
+		start = e->range.end;
+	tess_rcu_exit();
+	return start < end;
+}
+
+/* extend_check: an entry ends (or starts) at the edge, the range is free, limits allow it. */
+static enum tess_err
+extend_check(struct tess_map *map, const struct tess_entry *e, tess_va lo, tess_va hi,
+	     const struct tess_map_limits *limits)
+{
+	struct tess_map_limits over;
+
+	if (e == NULL || (e->range.end != lo && e->range.start != hi))
+		return TESS_EFAULT;
+	tess_map_over(map, lo, hi, &over);
+	if (over.bytes != 0)
+		return TESS_EEXIST;
+	return tess_map_limit(map, e, hi - lo, &over, limits);
+}
+
+enum tess_err
 tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
 		const struct tess_map_limits *limits)
 {
 	tess_va lo = new_end > end ? end : new_end, hi = new_end > end ? new_end : end;
-	struct tess_map_limits over;
+	struct tess_cover cover = {.held = false};
 	struct tess_map_edit ed;
 	struct tess_entry *e;
 	enum tess_err err;
@@ -167,15 +247,9 @@ tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
 		return TESS_ENOMEM;
 	tess_map_edit_begin(&ed, map, lo, hi);
 	e = tess_map_lookup_rcu(map, new_end > end ? end - 1 : end);
-	err = TESS_EFAULT;
-	if (e == NULL || (new_end > end ? e->range.end : e->range.start) != end)
-		goto out;
-	tess_map_over(map, lo, hi, &over);
-	err = over.bytes != 0 ? TESS_EEXIST : TESS_OK;
-	if (err == TESS_OK && e->amap != NULL && e->amap->shared)
-		err = TESS_ENOMEM; /* the slots beyond may be another entry's */
+	err = extend_check(map, e, lo, hi, limits);
 	if (err == TESS_OK)
-		err = tess_map_limit(map, e, hi - lo, &over, limits);
+		err = tess_map_cover_more(&cover, e, lo, hi);
 	if (err != TESS_OK)
 		goto out;
 	tess_map_edit_open(&ed, lo, hi);
@@ -184,8 +258,13 @@ tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
 	if (err != TESS_OK)
 		goto out;
 	tess_map_edit_commit(&ed);
+	if (cover.held)
+		tess_cover_add(&cover, e->amap, tess_entry_slot(e, lo),
+			       (hi - lo) >> TESS_PAGE_SHIFT);
 	tess_map_place_took(map, lo, hi);
 out:
+	if (cover.held)
+		tess_cover_end(&cover);
 	tess_map_edit_end(&ed);
 	return err;
 }

@@ -28,12 +28,14 @@
 #include "anon.h"
 
 enum {
-	TESS_ENTRY_SHARED = 1,	   /* stores go to the object; no amap */
-	TESS_ENTRY_GROWSDOWN = 2,  /* a fault just below extends it */
-	TESS_ENTRY_LOCKED = 4,	   /* mlock */
-	TESS_ENTRY_ONFAULT = 8,	   /* mlock, but pages come as they are touched */
+	TESS_ENTRY_SHARED = 1,    /* stores go to the object; no amap */
+	TESS_ENTRY_GROWSDOWN = 2, /* a fault just below extends it */
+	TESS_ENTRY_LOCKED = 4,    /* mlock */
+	TESS_ENTRY_ONFAULT = 8,   /* mlock, but pages come as they are touched */
 	TESS_ENTRY_DONTDUMP = 16,
-	TESS_ENTRY_SHM = 32,	   /* made by shmat */
+	TESS_ENTRY_SHM = 32,      /* made by shmat */
+	TESS_ENTRY_DONTFORK = 64, /* the child has a hole, whatever `inherit` says */
+	TESS_ENTRY_WIPE = 128,    /* the child has zeros, unless DONTFORK */
 };
 
 /*
@@ -47,30 +49,30 @@ enum {
 struct tess_entry {
 	struct tess_range range;    /* first: the index sees only this */
 	struct tess_object *object; /* c: a reference; NULL: zeros */
-	tess_off off;		    /* c: of range.start in the object */
-	struct tess_amap *amap;	    /* c: NULL exactly when SHARED */
-	tess_idx aidx;		    /* c: slot of range.start */
+	tess_off off;               /* c: of range.start in the object */
+	struct tess_amap *amap;     /* c: NULL exactly when SHARED */
+	tess_idx aidx;              /* c: slot of range.start */
 	tess_prot prot, maxprot;    /* c */
 	uint8_t inherit, advice;    /* c */
-	uint16_t flags;		    /* c: TESS_ENTRY_* */
+	uint16_t flags;             /* c: TESS_ENTRY_* */
 	uint16_t spare;
-	uint32_t held;		    /* A */
+	uint32_t held; /* A */
 	struct tess_rcu_head rcu;
 };
 TESS_STATIC_ASSERT(sizeof(struct tess_entry) <= 128, "an entry is at most two lines");
 
 struct tess_map {
 	struct tess_index index;
-	struct tess_pmap *pmap;	  /* c */
-	struct tess_amap *home;	  /* c: private memory, slot = virtual page number */
-	tess_va min, max;	  /* c */
-	tess_va top;		  /* c: placement begins below */
-	tess_va hint;		  /* m: nothing is free in [hint, top); see map_place.c */
-	uint64_t bytes;		  /* m: mapped */
-	uint64_t data;		  /* m: private writable bytes, RLIMIT_DATA */
-	uint64_t locked;	  /* m: bytes in LOCKED entries */
-	uint64_t entries;	  /* m */
-	uint16_t future;	  /* m: entry flags that mlockall(FUTURE) adds */
+	struct tess_pmap *pmap; /* c */
+	struct tess_amap *home; /* c: private memory, slot = virtual page number */
+	tess_va min, max;       /* c */
+	tess_va top;            /* c: placement begins below */
+	tess_va hint;           /* m: nothing is free in [hint, top); see map_place.c */
+	uint64_t bytes;         /* m: mapped */
+	uint64_t data;          /* m: private writable bytes, RLIMIT_DATA */
+	uint64_t locked;        /* m: bytes in LOCKED entries */
+	uint64_t entries;       /* m */
+	uint16_t future;        /* m: entry flags that mlockall(FUTURE) adds */
 };
 
 struct tess_map_room {
@@ -104,11 +106,11 @@ tess_entry_bytes(const struct tess_entry *e)
 	return e->range.end - e->range.start;
 }
 
-/* The slot of va in the entry's amap; the page of va in its object. */
+/* The slot of va (which may lie before the entry) in its amap; the page of va in its object. */
 static inline tess_idx
 tess_entry_slot(const struct tess_entry *e, tess_va va)
 {
-	return e->aidx + ((va - e->range.start) >> TESS_PAGE_SHIFT);
+	return e->aidx + (tess_idx)((int64_t)(va - e->range.start) >> TESS_PAGE_SHIFT);
 }
 
 static inline tess_idx
@@ -117,11 +119,21 @@ tess_entry_idx(const struct tess_entry *e, tess_va va)
 	return (e->off + (va - e->range.start)) >> TESS_PAGE_SHIFT;
 }
 
+/* What a child gets of it. */
+static inline enum tess_inherit
+tess_entry_inherit(const struct tess_entry *e)
+{
+	if (e->flags & TESS_ENTRY_DONTFORK)
+		return TESS_INHERIT_NONE;
+	return e->flags & TESS_ENTRY_WIPE ? TESS_INHERIT_ZERO : (enum tess_inherit)e->inherit;
+}
+
 /* Does it charge RLIMIT_DATA: private, writable, not a stack. */
 static inline bool
 tess_entry_is_data(const struct tess_entry *e)
 {
-	return (e->prot & TESS_PROT_WRITE) && !(e->flags & (TESS_ENTRY_SHARED | TESS_ENTRY_GROWSDOWN));
+	return (e->prot & TESS_PROT_WRITE) &&
+	       !(e->flags & (TESS_ENTRY_SHARED | TESS_ENTRY_GROWSDOWN));
 }
 
 /*
@@ -146,17 +158,27 @@ tess_map_next_rcu(struct tess_map *map, tess_va va)
 	return tess_entry_of(tess_index_next_rcu(&map->index, va));
 }
 
+/*
+ * tess_map_hole: is any of [start, end) unmapped?  tess_map_any: is any of it mapped?
+ *
+ * => a hint when others write
+ */
+bool tess_map_hole(struct tess_map *map, tess_va start, tess_va end);
+bool tess_map_any(struct tess_map *map, tess_va start, tess_va end);
+/* tess_map_locked: locked bytes in [start, end). */
+uint64_t tess_map_locked(struct tess_map *map, tess_va start, tess_va end);
+
 /* ---- The edit ---- */
 
 struct tess_map_edit {
 	struct tess_map *map;
 	struct tess_index_edit ix;
-	tess_va lo, hi;		    /* what commit replaces */
-	struct tess_range *head;    /* new entries, ascending, through range.link */
-	struct tess_entry *last;    /* the last of them */
+	tess_va lo, hi;          /* what commit replaces */
+	struct tess_range *head; /* new entries, ascending, through range.link */
+	struct tess_entry *last; /* the last of them */
 	unsigned n;
-	bool nomem;		    /* a put failed; prepare will say so */
-	struct tess_range *dead;    /* replaced entries, through range.link */
+	bool nomem;              /* a put failed; prepare will say so */
+	struct tess_range *dead; /* replaced entries, through range.link */
 	struct tess_gather g;
 };
 
@@ -195,16 +217,20 @@ void tess_map_edit_commit(struct tess_map_edit *ed);
 
 /* The most a map may hold after a call, in bytes. */
 struct tess_map_limits {
-	uint64_t bytes;	 /* mapped: ENOMEM */
-	uint64_t data;	 /* private writable: ENOMEM */
+	uint64_t bytes;  /* mapped: ENOMEM */
+	uint64_t data;   /* private writable: ENOMEM */
 	uint64_t locked; /* locked: EAGAIN */
 };
 
 /* What a new mapping is; range.start and .end, object (the caller's reference is borrowed), ... */
 struct tess_map_new {
 	uint64_t len;
-	tess_va addr;		    /* hint, or the address */
-	enum { TESS_PLACE_ANY, TESS_PLACE_FIXED, TESS_PLACE_EXCL } place;
+	tess_va addr; /* hint, or the address */
+	enum {
+		TESS_PLACE_ANY,
+		TESS_PLACE_FIXED,
+		TESS_PLACE_EXCL
+	} place;
 	struct tess_object *object;
 	tess_off off;
 	tess_prot prot, maxprot;
@@ -221,6 +247,13 @@ struct tess_map_new {
 TESS_MUST_CHECK enum tess_err tess_map_insert(struct tess_map *map, const struct tess_map_new *n,
 					      tess_va *out);
 
+/*
+ * tess_map_insert_like: as tess_map_insert, for the object that is mapped at `like`, which a caller that
+ *	read it under RCU no longer holds.  fails also: EFAULT it is not mapped there any more
+ */
+TESS_MUST_CHECK enum tess_err tess_map_insert_like(struct tess_map *map, tess_va like,
+						   const struct tess_map_new *n, tess_va *out);
+
 /* tess_map_remove: forget every mapping in [start, end).  fails: NOMEM in prepare only. */
 TESS_MUST_CHECK enum tess_err tess_map_remove(struct tess_map *map, tess_va start, tess_va end);
 
@@ -235,13 +268,19 @@ enum tess_holes {
 	TESS_HOLES_REPORT, /* do the mapped parts, then EFAULT */
 };
 
-/* For tess_map_inherit(): what mmap would have given: SHARE for shared mappings, else COPY. */
-#define TESS_INHERIT_USUAL ((enum tess_inherit)4)
+/* Which entries an attribute may be set on; another one ends the walk with EINVAL. */
+enum tess_only {
+	TESS_ONLY_ANY,
+	TESS_ONLY_ANON,
+	TESS_ONLY_UNLOCKED,
+	TESS_ONLY_ANON_UNLOCKED
+};
 
 /*
  * tess_map_protect: set protection.  fails: EACCES beyond an entry's maximum (nothing changed, or with
  *	STOP the part before it changed), EFAULT as `holes` says, NOMEM limit_data or memory
  * tess_map_inherit, _advise, _flags: set the attribute; `set` and `clear` are TESS_ENTRY_* bits.
+ *	fails: EINVAL an entry outside `only` (those before it are done), EAGAIN limit_locked
  *
  * => each re-merges with its neighbours (D16)
  */
@@ -253,15 +292,17 @@ TESS_MUST_CHECK enum tess_err tess_map_inherit(struct tess_map *map, tess_va sta
 TESS_MUST_CHECK enum tess_err tess_map_advise(struct tess_map *map, tess_va start, tess_va end,
 					      enum tess_advice advice, enum tess_holes holes);
 TESS_MUST_CHECK enum tess_err tess_map_flags(struct tess_map *map, tess_va start, tess_va end,
-					     uint16_t set, uint16_t clear, enum tess_holes holes,
-					     uint64_t limit_locked);
+					     uint16_t set, uint16_t clear, enum tess_only only,
+					     enum tess_holes holes, uint64_t limit_locked);
 
 /*
  * tess_map_discard: private pages of [start, end) are dropped; the next access finds zeros or the file.
  *
- * => fails: EINVAL a locked entry (then nothing of that entry on); EFAULT holes (the rest is done); NOMEM
+ * => fails: EINVAL an entry outside `only` (those before it are done); EFAULT holes (the rest is done);
+ *    NOMEM, nothing changed
  */
-TESS_MUST_CHECK enum tess_err tess_map_discard(struct tess_map *map, tess_va start, tess_va end);
+TESS_MUST_CHECK enum tess_err tess_map_discard(struct tess_map *map, tess_va start, tess_va end,
+					       enum tess_only only);
 
 /*
  * tess_map_fork: fill the empty map `child` from `map` as each entry's inheritance says.
@@ -270,7 +311,10 @@ TESS_MUST_CHECK enum tess_err tess_map_discard(struct tess_map *map, tess_va sta
  */
 TESS_MUST_CHECK enum tess_err tess_map_fork(struct tess_map *map, struct tess_map *child);
 
-enum tess_move_source { TESS_MOVE_UNMAP, TESS_MOVE_KEEP_EMPTY };
+enum tess_move_source {
+	TESS_MOVE_UNMAP,
+	TESS_MOVE_KEEP_EMPTY
+};
 
 /*
  * tess_map_move: [from, from + from_len), inside one entry, goes to [*to, *to + to_len), pages and all.  What the
@@ -282,7 +326,10 @@ enum tess_move_source { TESS_MOVE_UNMAP, TESS_MOVE_KEEP_EMPTY };
  * => fails: ENOMEM, EAGAIN limits; ENOMEM memory or space; EFAULT when the source is not inside one
  *    entry; nothing changed
  */
-enum tess_move_place { TESS_MOVE_TO, TESS_MOVE_ANY };
+enum tess_move_place {
+	TESS_MOVE_TO,
+	TESS_MOVE_ANY
+};
 TESS_MUST_CHECK enum tess_err tess_map_move(struct tess_map *map, tess_va from, uint64_t from_len,
 					    tess_va *to, uint64_t to_len,
 					    enum tess_move_source source,
@@ -297,6 +344,9 @@ TESS_MUST_CHECK enum tess_err tess_map_move(struct tess_map *map, tess_va from, 
  */
 TESS_MUST_CHECK enum tess_err tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
 					      const struct tess_map_limits *limits);
+
+/* tess_map_set_future: entry flags that later mappings get. */
+void tess_map_set_future(struct tess_map *map, uint16_t flags);
 
 /*
  * tess_map_find: a hole of `len` bytes, aligned: near `hint` if that is free, else from the top down.

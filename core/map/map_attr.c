@@ -11,12 +11,36 @@
 #include "map_priv.h"
 
 struct attr_change {
-	enum { ATTR_PROT, ATTR_INHERIT, ATTR_ADVICE, ATTR_FLAGS } what;
+	enum {
+		ATTR_PROT,
+		ATTR_INHERIT,
+		ATTR_ADVICE,
+		ATTR_FLAGS
+	} what;
 	tess_prot prot;
 	uint8_t value;
 	uint16_t set, clear;
+	enum tess_only only;
 	uint64_t limit; /* data bytes for PROT, locked bytes for FLAGS */
 };
+
+bool
+tess_entry_is_only(const struct tess_entry *e, enum tess_only only)
+{
+	bool anon = e->object == NULL, unlocked = !(e->flags & TESS_ENTRY_LOCKED);
+
+	switch (only) {
+	case TESS_ONLY_ANY:
+		return true;
+	case TESS_ONLY_ANON:
+		return anon;
+	case TESS_ONLY_UNLOCKED:
+		return unlocked;
+	case TESS_ONLY_ANON_UNLOCKED:
+		return anon && unlocked;
+	}
+	return false;
+}
 
 /* attr_apply: *to is *e with the change. */
 static void
@@ -29,9 +53,11 @@ attr_apply(const struct attr_change *c, const struct tess_entry *e, struct tess_
 		break;
 	case ATTR_INHERIT:
 		to->inherit = c->value;
-		if (c->value == TESS_INHERIT_USUAL)
-			to->inherit = e->flags & TESS_ENTRY_SHARED ? TESS_INHERIT_SHARE
-								   : TESS_INHERIT_COPY;
+		to->flags &= (uint16_t) ~(TESS_ENTRY_DONTFORK | TESS_ENTRY_WIPE);
+		if (c->value == TESS_INHERIT_NONE)
+			to->flags |= TESS_ENTRY_DONTFORK;
+		if (c->value == TESS_INHERIT_ZERO)
+			to->flags |= TESS_ENTRY_WIPE;
 		break;
 	case ATTR_ADVICE:
 		to->advice = c->value;
@@ -44,11 +70,11 @@ attr_apply(const struct attr_change *c, const struct tess_entry *e, struct tess_
 
 /* What a first walk finds out. */
 struct attr_survey {
-	tess_va stop;	   /* act on [start, stop) only */
+	tess_va stop;      /* act on [start, stop) only */
 	enum tess_err err; /* answer once that is done */
-	bool refuse;	   /* answer now, change nothing */
-	bool differs;	   /* some entry would change */
-	uint64_t grows;	   /* data or locked bytes gained */
+	bool refuse;       /* answer now, change nothing */
+	bool differs;      /* some entry would change */
+	uint64_t grows;    /* data or locked bytes gained */
 };
 
 /* attr_look: one entry of the survey. */
@@ -61,6 +87,11 @@ attr_look(const struct attr_change *c, struct tess_entry *e, tess_va lo, tess_va
 	if (c->what == ATTR_PROT && (c->prot & ~e->maxprot) != 0) {
 		s->err = TESS_EACCES;
 		s->refuse = holes != TESS_HOLES_STOP;
+		s->stop = lo;
+		return false;
+	}
+	if (!tess_entry_is_only(e, c->only)) {
+		s->err = TESS_EINVAL;
 		s->stop = lo;
 		return false;
 	}
@@ -179,123 +210,12 @@ tess_map_advise(struct tess_map *map, tess_va start, tess_va end, enum tess_advi
 
 enum tess_err
 tess_map_flags(struct tess_map *map, tess_va start, tess_va end, uint16_t set, uint16_t clear,
-	       enum tess_holes holes, uint64_t limit_locked)
+	       enum tess_only only, enum tess_holes holes, uint64_t limit_locked)
 {
-	struct attr_change c = {.what = ATTR_FLAGS, .set = set, .clear = clear, .limit = limit_locked};
+	struct attr_change c = {
+	    .what = ATTR_FLAGS, .set = set, .clear = clear, .only = only, .limit = limit_locked};
 
 	return attr_change_range(map, start, end, &c, holes);
-}
-
-/* ---- inherit ---- */
-
-/* share_hold: stop faults on the private home entries of the range, or let them go on. */
-static void
-share_hold(struct tess_map *map, tess_va start, tess_va end, uint32_t held)
-{
-	struct tess_entry *e;
-
-	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end;
-	     e = tess_map_next_rcu(map, e->range.end))
-		tess_store_release(&e->held, held); /* pairs with tess_entry_live() */
-}
-
-/* share_prepare: everything that moving the range's private pages to `am` needs. */
-static enum tess_err
-share_prepare(struct tess_map *map, tess_va start, tess_va end, struct tess_amap *am,
-	      struct tess_cover *cover)
-{
-	struct tess_entry *e;
-	enum tess_err err = TESS_OK;
-
-	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end && err == TESS_OK;
-	     e = tess_map_next_rcu(map, e->range.end)) {
-		tess_va lo = e->range.start > start ? e->range.start : start;
-		tess_va hi = e->range.end < end ? e->range.end : end;
-		uint64_t n = (hi - lo) >> TESS_PAGE_SHIFT;
-
-		if (e->amap != map->home)
-			continue;
-		err = tess_cover_prepare(cover, am, tess_entry_slot(e, lo), n);
-		if (err == TESS_OK)
-			err = tess_amap_move_prepare(map->home, tess_entry_slot(e, lo), am,
-						     tess_entry_slot(e, lo), n);
-	}
-	return err;
-}
-
-/* share_put: the edit that points the range's private entries at `am`. */
-static enum tess_err
-share_put(struct tess_map_edit *ed, tess_va start, tess_va end, struct tess_amap *am)
-{
-	struct tess_map *map = ed->map;
-	struct tess_entry *e;
-
-	tess_map_edit_open(ed, start, end);
-	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end;
-	     e = tess_map_next_rcu(map, e->range.end)) {
-		struct tess_entry to = *e;
-
-		to.held = 0;
-		to.inherit = TESS_INHERIT_SHARE;
-		if (e->amap == map->home)
-			to.amap = am;
-		tess_map_edit_put(ed, &to, e->range.start > start ? e->range.start : start,
-				  e->range.end < end ? e->range.end : end);
-	}
-	return tess_map_edit_close(ed, end);
-}
-
-/* share_commit: move the pages, count the coverage, publish. */
-static void
-share_commit(struct tess_map_edit *ed, tess_va start, tess_va end, struct tess_amap *am,
-	     struct tess_cover *cover)
-{
-	struct tess_map *map = ed->map;
-	struct tess_entry *e;
-
-	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end;
-	     e = tess_map_next_rcu(map, e->range.end)) {
-		tess_va lo = e->range.start > start ? e->range.start : start;
-		tess_va hi = e->range.end < end ? e->range.end : end;
-		uint64_t n = (hi - lo) >> TESS_PAGE_SHIFT;
-
-		if (e->amap != map->home)
-			continue;
-		tess_amap_move(map->home, tess_entry_slot(e, lo), am, tess_entry_slot(e, lo), n);
-		tess_cover_add(cover, am, tess_entry_slot(e, lo), n);
-	}
-	tess_map_edit_commit(ed);
-}
-
-/*
- * inherit_share: private memory that children will share moves to an amap that can be shared.
- *
- * => the pages keep their translations: they are the same frames at the same addresses
- */
-static enum tess_err
-inherit_share(struct tess_map_edit *ed, tess_va start, tess_va end)
-{
-	struct tess_map *map = ed->map;
-	struct tess_cover cover;
-	struct tess_amap *am;
-	enum tess_err err;
-
-	err = tess_amap_create(true, &am);
-	if (err != TESS_OK)
-		return err;
-	tess_cover_begin(&cover);
-	share_hold(map, start, end, 1);
-	err = share_prepare(map, start, end, am, &cover);
-	if (err == TESS_OK)
-		err = share_put(ed, start, end, am);
-	if (err == TESS_OK)
-		share_commit(ed, start, end, am, &cover);
-	else
-		share_hold(map, start, end, 0);
-	if (am->runs == NULL)
-		tess_amap_destroy(am, &ed->g); /* nothing private there, or no memory */
-	tess_cover_end(&cover);
-	return err;
 }
 
 enum tess_err
@@ -303,21 +223,6 @@ tess_map_inherit(struct tess_map *map, tess_va start, tess_va end, enum tess_inh
 		 enum tess_holes holes)
 {
 	struct attr_change c = {.what = ATTR_INHERIT, .value = (uint8_t)inherit};
-	struct attr_survey s;
-	struct tess_map_edit ed;
-	enum tess_err err;
 
-	if (inherit != TESS_INHERIT_SHARE)
-		return attr_change_range(map, start, end, &c, holes);
-	tess_map_edit_begin(&ed, map, start, end);
-	attr_survey_range(map, start, end, &c, holes, &s);
-	err = s.err;
-	if (!s.refuse && s.differs && s.stop > start) {
-		enum tess_err done = inherit_share(&ed, start, s.stop);
-
-		if (done != TESS_OK)
-			err = done;
-	}
-	tess_map_edit_end(&ed);
-	return err;
+	return attr_change_range(map, start, end, &c, holes);
 }

@@ -18,14 +18,16 @@ check_entry(const struct tess_map *map, const struct tess_entry *e, struct check
 	TESS_ASSERT(e->range.dead == 0 && e->held == 0);
 	TESS_ASSERT((e->amap == NULL) == ((e->flags & TESS_ENTRY_SHARED) != 0)); /* I-MAP-2 */
 	TESS_ASSERT(e->amap != NULL || e->object != NULL);
-	TESS_ASSERT((e->prot & ~e->maxprot) == 0);				/* I-MAP-3 */
-	TESS_ASSERT(e->amap != map->home || e->aidx == e->range.start >> TESS_PAGE_SHIFT); /* I-MAP-4 */
+	TESS_ASSERT((e->prot & ~e->maxprot) == 0); /* I-MAP-3 */
+	TESS_ASSERT(e->amap != map->home ||
+		    e->aidx == e->range.start >> TESS_PAGE_SHIFT); /* I-MAP-4 */
 	s->bytes += tess_entry_bytes(e);
 	s->data += tess_entry_is_data(e) ? tess_entry_bytes(e) : 0;
 	s->locked += e->flags & TESS_ENTRY_LOCKED ? tess_entry_bytes(e) : 0;
 	s->entries++;
 	if (e->amap == map->home)
-		s->slots += tess_amap_count(map->home, e->aidx, tess_entry_bytes(e) >> TESS_PAGE_SHIFT);
+		s->slots +=
+		    tess_amap_count(map->home, e->aidx, tess_entry_bytes(e) >> TESS_PAGE_SHIFT);
 	if (e->amap != NULL && e->amap->shared)
 		tess_amap_check(e->amap);
 	if (e->object != NULL)
@@ -65,7 +67,8 @@ tess_map_check(struct tess_map *map)
 
 	tess_index_check(&map->index);
 	tess_amap_check(map->home);
-	for (e = tess_map_next_rcu(map, map->min); e != NULL; e = tess_map_next_rcu(map, e->range.end)) {
+	for (e = tess_map_next_rcu(map, map->min); e != NULL;
+	     e = tess_map_next_rcu(map, e->range.end)) {
 		check_entry(map, e, &s);
 		if (e->range.end == map->max)
 			break;
@@ -73,7 +76,7 @@ tess_map_check(struct tess_map *map)
 	TESS_ASSERT(s.bytes == map->bytes && s.data == map->data); /* I-MAP-5 */
 	TESS_ASSERT(s.locked == map->locked && s.entries == map->entries);
 	TESS_ASSERT(s.slots == tess_amap_count(map->home, 0, (uint64_t)1 << 52)); /* I-MAP-6 */
-	for (full = map->hint; full < map->top; full = e->range.end) { /* I-MAP-8 */
+	for (full = map->hint; full < map->top; full = e->range.end) {            /* I-MAP-8 */
 		e = tess_map_lookup_rcu(map, full);
 		TESS_ASSERT(e != NULL);
 	}

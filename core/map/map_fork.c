@@ -14,22 +14,25 @@
 #include "map_priv.h"
 
 /* What happens to an entry's private pages. */
-enum fork_pages { FORK_NOTHING, FORK_COPY, FORK_COVER };
+enum fork_pages {
+	FORK_NOTHING,
+	FORK_COPY,
+	FORK_COVER
+};
 
 /* fork_entry: *to is the child's form of `e`; false when the child has none. */
 static bool
 fork_entry(struct tess_map *child, const struct tess_entry *e, struct tess_entry *to)
 {
-	bool was_shared_amap = e->amap != NULL && e->amap->shared;
-
 	*to = *e;
 	to->held = 0;
-	to->flags &= (uint16_t)~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT);
-	switch ((enum tess_inherit)e->inherit) {
+	to->flags &= (uint16_t) ~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT);
+	switch (tess_entry_inherit(e)) {
 	case TESS_INHERIT_NONE:
 		return false;
 	case TESS_INHERIT_SHARE:
-		TESS_ASSERT(e->amap == NULL || was_shared_amap); /* inherit_share() saw to it */
+		TESS_ASSERT(e->amap == NULL ||
+			    e->amap->shared); /* fork_share_private() saw to it */
 		return true;
 	case TESS_INHERIT_ZERO:
 		to->object = NULL;
@@ -50,9 +53,29 @@ fork_pages_of(const struct tess_entry *e)
 {
 	if (e->amap == NULL)
 		return FORK_NOTHING;
-	if (e->inherit == TESS_INHERIT_SHARE)
+	if (tess_entry_inherit(e) == TESS_INHERIT_SHARE)
 		return FORK_COVER;
-	return e->inherit == TESS_INHERIT_COPY ? FORK_COPY : FORK_NOTHING;
+	return tess_entry_inherit(e) == TESS_INHERIT_COPY ? FORK_COPY : FORK_NOTHING;
+}
+
+/* fork_share_private: private entries that the child shares get an amap for it. */
+static enum tess_err
+fork_share_private(struct tess_map_edit *ped)
+{
+	struct tess_map *map = ped->map;
+	enum tess_err err = TESS_OK;
+	struct tess_entry *e;
+	tess_va end;
+
+	for (e = tess_map_next_rcu(map, map->min); e != NULL && err == TESS_OK;
+	     e = tess_map_next_rcu(map, end)) {
+		end = e->range.end;
+		if (e->amap == map->home && tess_entry_inherit(e) == TESS_INHERIT_SHARE)
+			err = tess_map_share(ped, e);
+		if (end == map->max)
+			break;
+	}
+	return err;
 }
 
 /* fork_put: all of the child's entries, allocated. */
@@ -63,7 +86,8 @@ fork_put(struct tess_map *map, struct tess_map_edit *ced)
 	struct tess_entry *e, to;
 
 	tess_map_edit_open(ced, child->min, child->max);
-	for (e = tess_map_next_rcu(map, map->min); e != NULL; e = tess_map_next_rcu(map, e->range.end)) {
+	for (e = tess_map_next_rcu(map, map->min); e != NULL;
+	     e = tess_map_next_rcu(map, e->range.end)) {
 		if (fork_entry(child, e, &to))
 			tess_map_edit_put(ced, &to, e->range.start, e->range.end);
 		if (e->range.end == map->max)
@@ -110,7 +134,8 @@ fork_finish(struct tess_map *map, struct tess_cover *cover, struct tess_gather *
 {
 	struct tess_entry *e;
 
-	for (e = tess_map_next_rcu(map, map->min); e != NULL; e = tess_map_next_rcu(map, e->range.end)) {
+	for (e = tess_map_next_rcu(map, map->min); e != NULL;
+	     e = tess_map_next_rcu(map, e->range.end)) {
 		uint64_t n = tess_entry_bytes(e) >> TESS_PAGE_SHIFT;
 		enum fork_pages how = fork_pages_of(e);
 		struct tess_anon *an;
@@ -118,7 +143,8 @@ fork_finish(struct tess_map *map, struct tess_cover *cover, struct tess_gather *
 		if (how == FORK_COVER)
 			tess_cover_add(cover, e->amap, e->aidx, n);
 		else if (how == FORK_COPY && e->amap->shared)
-			for (tess_idx i = e->aidx; (an = tess_amap_next(e->amap, &i, e->aidx + n)); i++)
+			for (tess_idx i = e->aidx; (an = tess_amap_next(e->amap, &i, e->aidx + n));
+			     i++)
 				tess_page_protect(an->page, TESS_PROT_READ | TESS_PROT_EXEC, g);
 		else if (how == FORK_COPY && (e->prot & TESS_PROT_WRITE))
 			tess_pmap_protect(map->pmap, e->range.start, e->range.end,
@@ -137,7 +163,9 @@ tess_map_fork(struct tess_map *map, struct tess_map *child)
 
 	tess_map_edit_begin(&ped, map, map->min, map->max);
 	tess_map_edit_begin_rank(&ced, child, child->min, child->max, TESS_RANK_LEAF2);
-	err = fork_put(map, &ced);
+	err = fork_share_private(&ped);
+	if (err == TESS_OK)
+		err = fork_put(map, &ced);
 	if (err == TESS_OK)
 		err = fork_anons(map, child, &cover);
 	if (err == TESS_OK) {

@@ -19,9 +19,10 @@ struct move {
 	tess_va from, to;
 	uint64_t from_len, to_len, kept; /* kept: bytes whose pages move */
 	enum tess_move_source source;
-	struct tess_entry *e;		 /* the source's entry, held */
+	struct tess_entry *e;    /* the source's entry, held */
+	struct tess_entry *left; /* what stays at the source for KEEP_EMPTY */
 	struct tess_map_edit ed;
-	struct tess_strip strip;
+	struct tess_strip strip; /* its cover serves the source's shared amap too */
 };
 
 /* move_limits: the map's totals after the move. */
@@ -58,7 +59,8 @@ move_target(struct move *v)
 	if (to.object != NULL)
 		to.off += v->from - v->e->range.start;
 	if (to.amap != NULL)
-		to.aidx = move_is_home(v) ? v->to >> TESS_PAGE_SHIFT : tess_entry_slot(v->e, v->from);
+		to.aidx =
+		    move_is_home(v) ? v->to >> TESS_PAGE_SHIFT : tess_entry_slot(v->e, v->from);
 	tess_map_edit_open(&v->ed, v->to, v->to + v->to_len);
 	tess_map_edit_put(&v->ed, &to, v->to, v->to + v->to_len);
 	return tess_map_edit_close(&v->ed, v->to + v->to_len);
@@ -88,28 +90,69 @@ move_cut(struct move *v)
 	return TESS_OK;
 }
 
-/* move_source: forget the source, or leave it mapped and empty.  Exactly one entry: cannot fail. */
+/* move_left: the entry that stays, empty, when the source is kept: its pages will be new ones. */
+static enum tess_err
+move_left(struct move *v)
+{
+	tess_va end = v->from + v->from_len;
+	struct tess_entry left = *v->e;
+
+	v->left = NULL;
+	if (v->source != TESS_MOVE_KEEP_EMPTY)
+		return TESS_OK;
+	left.held = 0;
+	left.flags &= (uint16_t) ~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT);
+	if (left.amap != NULL) {
+		left.amap = v->map->home;
+		left.aidx = left.range.start >> TESS_PAGE_SHIFT;
+	}
+	v->left = tess_entry_copy(&left, v->from, end);
+	return v->left != NULL ? TESS_OK : TESS_ENOMEM;
+}
+
+/* move_tail: what a shorter target leaves behind is forgotten; a longer one covers more. */
+static void
+move_tail(struct move *v)
+{
+	tess_idx slot = tess_entry_slot(v->e, v->from + v->kept);
+	struct tess_amap *am = v->e->amap;
+
+	if (am == NULL)
+		return;
+	if (v->from_len > v->kept && am->shared)
+		tess_cover_drop(&v->strip.cover, am, slot,
+				(v->from_len - v->kept) >> TESS_PAGE_SHIFT, &v->ed.g);
+	else if (v->from_len > v->kept)
+		tess_amap_wipe(am, slot, (v->from_len - v->kept) >> TESS_PAGE_SHIFT,
+			       TESS_WIPE_RELEASE, &v->ed.g);
+	else if (v->to_len > v->kept && am->shared)
+		tess_cover_add(&v->strip.cover, am, slot, (v->to_len - v->kept) >> TESS_PAGE_SHIFT);
+}
+
+/*
+ * move_source: forget the source, or leave it mapped and empty.  Exactly one entry, none or one instead:
+ * the index promises that it cannot fail.
+ */
 static void
 move_source(struct move *v)
 {
 	tess_va end = v->from + v->from_len;
 	enum tess_err err;
 
+	move_tail(v);
 	v->ed.lo = v->from;
 	v->ed.hi = end;
-	if (v->source == TESS_MOVE_KEEP_EMPTY) {
-		tess_store_release(&v->e->held, 0); /* pairs with tess_entry_live() */
-		tess_pmap_remove(v->map->pmap, v->from, end, &v->ed.g);
-		return;
-	}
-	if (v->from_len > v->kept && move_is_home(v))
-		tess_amap_wipe(v->e->amap, tess_entry_slot(v->e, v->from + v->kept),
-			       (v->from_len - v->kept) >> TESS_PAGE_SHIFT, TESS_WIPE_RELEASE, &v->ed.g);
-	err = tess_index_prepare(&v->ed.ix, v->from, end, 0);
-	TESS_ASSERT(err == TESS_OK); /* index.h: one range, none instead */
+	v->ed.head = v->left != NULL ? &v->left->range : NULL;
+	v->ed.last = v->left;
+	v->ed.n = v->left != NULL;
+	err = tess_index_prepare(&v->ed.ix, v->from, end, v->ed.n);
+	TESS_ASSERT(err == TESS_OK);
 	tess_map_edit_commit(&v->ed);
 	tess_pmap_remove(v->map->pmap, v->from, end, &v->ed.g);
-	tess_map_place_freed(v->map, v->from, end);
+	if (v->left == NULL)
+		tess_map_place_freed(v->map, v->from, end);
+	else
+		tess_map_remerge(&v->ed, v->from, end);
 }
 
 /* move_commit: the target is allocated; nothing fails from here on. */
@@ -129,6 +172,25 @@ move_commit(struct move *v)
 	tess_map_place_took(v->map, v->to, v->to + v->to_len);
 	made = tess_map_lookup_rcu(v->map, v->to);
 	tess_store_release(&made->held, 0); /* pairs with tess_entry_live() */
+	tess_map_remerge(&v->ed, v->to, v->to + v->to_len);
+}
+
+/* move_prepare_shared: a shared amap keeps its slots; coverage changes at the tail. */
+static enum tess_err
+move_prepare_shared(struct move *v)
+{
+	tess_va tail = v->from + v->kept;
+	uint64_t less = (v->from_len - v->kept) >> TESS_PAGE_SHIFT;
+	uint64_t more = (v->to_len - v->kept) >> TESS_PAGE_SHIFT;
+	tess_idx slot = tess_entry_slot(v->e, tail);
+
+	if (v->e->amap == NULL || !v->e->amap->shared || (less == 0 && more == 0))
+		return TESS_OK;
+	if (!v->strip.cover.held)
+		tess_cover_begin(&v->strip.cover);
+	if (more != 0 && tess_cover_any(v->e->amap, slot, more))
+		return TESS_ENOMEM; /* a sibling that was moved away left its slots there */
+	return tess_cover_prepare(&v->strip.cover, v->e->amap, slot, less + more);
 }
 
 /* move_prepare: everything that may fail; the source is held. */
@@ -144,7 +206,11 @@ move_prepare(struct move *v)
 		err = tess_amap_wipe_prepare(v->e->amap, tess_entry_slot(v->e, v->from + v->kept),
 					     (v->from_len - v->kept) >> TESS_PAGE_SHIFT);
 	if (err == TESS_OK)
+		err = move_prepare_shared(v);
+	if (err == TESS_OK)
 		err = move_cut(v);
+	if (err == TESS_OK)
+		err = move_left(v);
 	return err == TESS_OK ? move_target(v) : err;
 }
 
@@ -154,6 +220,8 @@ move_cancel(struct move *v)
 {
 	tess_store_release(&v->e->held, 0); /* pairs with tess_entry_live() */
 	tess_map_remerge(&v->ed, v->e->range.start, v->e->range.end);
+	if (v->left != NULL)
+		tess_entry_free_now(v->left);
 }
 
 /* move_check: may it be done at all?  Finds the source's entry and, when asked, the place. */
@@ -163,12 +231,8 @@ move_check(struct move *v, enum tess_move_place place, const struct tess_map_lim
 	v->e = tess_map_lookup_rcu(v->map, v->from);
 	if (v->e == NULL || v->e->range.end < v->from + v->from_len)
 		return TESS_EFAULT;
-	if (place == TESS_MOVE_ANY &&
-	    !tess_map_find(v->map, 0, v->to_len, TESS_PAGE_SIZE, &v->to))
+	if (place == TESS_MOVE_ANY && !tess_map_find(v->map, 0, v->to_len, TESS_PAGE_SIZE, &v->to))
 		return TESS_ENOMEM;
-	if (v->e->amap != NULL && v->e->amap->shared &&
-	    (v->to_len != v->from_len || v->source != TESS_MOVE_UNMAP))
-		return TESS_ENOMEM; /* slots beyond the window may be another entry's */
 	return move_limits(v, limits);
 }
 
@@ -183,7 +247,8 @@ tess_map_move(struct tess_map *map, tess_va from, uint64_t from_len, tess_va *to
 			 .from_len = from_len,
 			 .to_len = to_len,
 			 .kept = from_len < to_len ? from_len : to_len,
-			 .source = source};
+			 .source = source,
+			 .left = NULL};
 	enum tess_err err;
 
 	tess_map_edit_begin(&v.ed, map, map->min, map->max);

@@ -9,8 +9,8 @@
 
 /* entry.c */
 struct tess_entry *tess_entry_copy(const struct tess_entry *e, tess_va start, tess_va end);
-void tess_entry_free_now(struct tess_entry *e);	  /* never published */
-void tess_entry_free_rcu(struct tess_entry *e);	  /* published once */
+void tess_entry_free_now(struct tess_entry *e); /* never published */
+void tess_entry_free_rcu(struct tess_entry *e); /* published once */
 bool tess_entry_joins(const struct tess_entry *a, const struct tess_entry *b);
 
 /* map_edit.c: sums of the map, +1 or -1 times an entry. */
@@ -54,12 +54,31 @@ TESS_MUST_CHECK enum tess_err tess_map_limit(const struct tess_map *map, const s
 					     uint64_t len, const struct tess_map_limits *less,
 					     const struct tess_map_limits *limits);
 
+/* map_attr.c: does the entry belong to `only`? */
+bool tess_entry_is_only(const struct tess_entry *e, enum tess_only only);
+
+/*
+ * map_share.c: give private entry `e` of the home amap an amap that a child's entry may share.
+ *
+ * => locks: edit held, nothing put.  fails: NOMEM, nothing changed.  `e` is dead afterwards
+ */
+TESS_MUST_CHECK enum tess_err tess_map_share(struct tess_map_edit *ed, struct tess_entry *e);
+
+/*
+ * tess_map_cover_more: `e` is to grow over [lo, hi): if its amap is shared, prepare the coverage; *cover is
+ * held then, and the caller ends it.  Addresses before the entry's start count backwards.
+ *
+ * => fails: NOMEM memory, or the slots are somebody else's
+ */
+TESS_MUST_CHECK enum tess_err
+tess_map_cover_more(struct tess_cover *cover, const struct tess_entry *e, tess_va lo, tess_va hi);
+
 /* map_place.c: keep the hint true. */
 void tess_map_place_took(struct tess_map *map, tess_va start, tess_va end);
 void tess_map_place_freed(struct tess_map *map, tess_va start, tess_va end);
 
 /* Every range of the dead list, oldest address first or not: order does not matter. */
-#define TESS_FOREACH_DEAD(e, ed)                                            \
+#define TESS_FOREACH_DEAD(e, ed)                                          \
 	for (struct tess_entry *e = tess_entry_of((ed)->dead); e != NULL; \
 	     e = tess_entry_of(e->range.link))
 

@@ -58,7 +58,8 @@ static void
 strip_entries(struct tess_strip *s, struct tess_map_edit *ed, tess_va start, tess_va end,
 	      enum tess_wipe how)
 {
-	TESS_FOREACH_DEAD(e, ed) {
+	TESS_FOREACH_DEAD(e, ed)
+	{
 		tess_va lo = start, hi = end;
 		tess_idx slot;
 
@@ -154,48 +155,80 @@ tess_map_clear(struct tess_map *map)
 	tess_map_edit_end(&ed);
 }
 
-enum tess_err
-tess_map_discard(struct tess_map *map, tess_va start, tess_va end)
+/*
+ * discard_prepare: how far may it go (*stop), and private chunks for all of that.
+ *
+ * => OK; EFAULT holes; EINVAL an entry outside `only`: *stop is its start; NOMEM: *stop is start
+ */
+static enum tess_err
+discard_prepare(struct tess_map *map, tess_va start, tess_va end, enum tess_only only,
+		tess_va *stop)
 {
-	struct tess_map_edit ed;
-	struct tess_entry *e;
 	enum tess_err err = TESS_OK;
+	struct tess_entry *e;
 	tess_va at = start;
 
-	tess_map_edit_begin(&ed, map, start, end);
-	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end;
-	     e = tess_map_next_rcu(map, at)) {
+	*stop = end;
+	while ((e = tess_map_next_rcu(map, at)) != NULL && e->range.start < end) {
 		tess_va lo = start, hi = end;
-		enum tess_err one = TESS_OK;
 
 		strip_cut(e, &lo, &hi);
 		if (lo > at)
 			err = TESS_EFAULT;
-		at = e->range.end;
-		if (e->flags & TESS_ENTRY_LOCKED) {
-			err = TESS_EINVAL;
-			break;
+		at = hi;
+		if (!tess_entry_is_only(e, only)) {
+			*stop = lo;
+			return TESS_EINVAL;
 		}
-		if (e->amap != NULL)
-			one = tess_amap_wipe_prepare(e->amap, tess_entry_slot(e, lo),
-						     (hi - lo) >> TESS_PAGE_SHIFT);
-		if (one != TESS_OK) {
-			err = one;
-			break;
+		if (e->amap != NULL &&
+		    tess_amap_wipe_prepare(e->amap, tess_entry_slot(e, lo),
+					   (hi - lo) >> TESS_PAGE_SHIFT) != TESS_OK) {
+			*stop = start;
+			return TESS_ENOMEM;
 		}
-		/* Slots first: a fault between the two strokes makes a new anon whose
-		 * translation is lost again, which costs a fault and nothing else.  The other
-		 * way round it could enter a page that the wipe then frees. */
-		if (e->amap != NULL && e->amap->shared)
-			tess_amap_discard(e->amap, tess_entry_slot(e, lo), (hi - lo) >> TESS_PAGE_SHIFT,
-					  &ed.g);
-		else if (e->amap != NULL)
-			tess_amap_wipe(e->amap, tess_entry_slot(e, lo), (hi - lo) >> TESS_PAGE_SHIFT,
-				       TESS_WIPE_RELEASE, &ed.g);
-		tess_pmap_remove(map->pmap, lo, hi, &ed.g);
+		if (at == end)
+			break;
 	}
-	if (err == TESS_OK && at < end)
-		err = TESS_EFAULT;
+	return at < end ? TESS_EFAULT : err;
+}
+
+/*
+ * discard_entry: slots first, then translations: a fault between the two strokes makes a new anon whose
+ * translation is lost again, which costs a fault and nothing else.  The other way round it could
+ * enter a page that the wipe then frees.
+ */
+static void
+discard_entry(struct tess_map *map, struct tess_entry *e, tess_va lo, tess_va hi,
+	      struct tess_gather *g)
+{
+	uint64_t n = (hi - lo) >> TESS_PAGE_SHIFT;
+
+	if (e->amap != NULL && e->amap->shared)
+		tess_amap_discard(e->amap, tess_entry_slot(e, lo), n, g);
+	else if (e->amap != NULL)
+		tess_amap_wipe(e->amap, tess_entry_slot(e, lo), n, TESS_WIPE_RELEASE, g);
+	tess_pmap_remove(map->pmap, lo, hi, g);
+}
+
+enum tess_err
+tess_map_discard(struct tess_map *map, tess_va start, tess_va end, enum tess_only only)
+{
+	struct tess_map_edit ed;
+	struct tess_entry *e;
+	enum tess_err err;
+	tess_va stop;
+
+	tess_map_edit_begin(&ed, map, start, end);
+	err = discard_prepare(map, start, end, only, &stop);
+	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < stop;
+	     e = tess_map_next_rcu(map, e->range.end)) {
+		tess_va lo = start, hi = stop;
+
+		strip_cut(e, &lo, &hi);
+		discard_entry(map, e, lo, hi, &ed.g);
+		if (hi == stop)
+			break;
+	}
 	tess_map_edit_end(&ed);
 	return err;
 }

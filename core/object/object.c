@@ -247,6 +247,19 @@ tess_object_fetch(struct tess_object *o, tess_idx idx)
 	return e;
 }
 
+enum tess_err
+tess_object_prefetch(struct tess_object *o, tess_idx idx)
+{
+	bool there;
+
+	if (o->ops == NULL || idx >= tess_page_round(tess_object_size(o)) >> TESS_PAGE_SHIFT)
+		return TESS_OK;
+	tess_rcu_enter();
+	there = tess_object_has_rcu(o, idx);
+	tess_rcu_exit();
+	return there ? TESS_OK : tess_object_fetch(o, idx);
+}
+
 /*
  * tess_object_drop_pages: free every page from `first` on; waits for busy ones.
  *
@@ -298,7 +311,8 @@ tess_object_check(struct tess_object *o)
 	for (tess_idx i = 0; (pg = tess_radix_next_rcu(&o->pages, &i, TESS_IDX_ALL)) != NULL; i++) {
 		n++;
 		busy += (pg->attrs & TESS_PAGE_BUSY) != 0;
-		TESS_ASSERT(pg->state == TESS_PAGE_OBJECT && pg->owner == o && pg->idx == i); /* I-OBJ-1 */
+		TESS_ASSERT(pg->state == TESS_PAGE_OBJECT && pg->owner == o &&
+			    pg->idx == i); /* I-OBJ-1 */
 		TESS_ASSERT((pg->attrs & TESS_PAGE_BUSY) ||
 			    i < tess_page_round(o->size) >> TESS_PAGE_SHIFT); /* I-OBJ-2 */
 	}

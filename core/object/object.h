@@ -31,14 +31,14 @@
  * I-OBJ-3  `pages.count` is the number of pages found.
  */
 struct tess_object {
-	struct tess_spin lock;		 /* rank OBJECT */
-	uint32_t refs;			 /* A: holders; entries hold one each */
-	uint32_t locked;		 /* A: entries under mlock that map this object */
-	uint32_t busy;			 /* o: pages with BUSY set */
-	struct tess_radix pages;	 /* o for writers, RCU for readers: idx -> struct tess_page */
-	uint64_t size;			 /* A: bytes; changed under `lock` */
+	struct tess_spin lock;   /* rank OBJECT */
+	uint32_t refs;           /* A: holders; entries hold one each */
+	uint32_t locked;         /* A: entries under mlock that map this object */
+	uint32_t busy;           /* o: pages with BUSY set */
+	struct tess_radix pages; /* o for writers, RCU for readers: idx -> struct tess_page */
+	uint64_t size;           /* A: bytes; changed under `lock` */
 	const struct tess_pager_ops *ops; /* c: NULL for a zero object */
-	void *backing;			 /* c */
+	void *backing;                    /* c */
 	struct tess_rcu_head rcu;
 };
 
@@ -71,8 +71,8 @@ enum tess_found {
  * => locks: object.  sleeps: no
  * => gives: *pg, which stays where it is while the lock is held
  */
-enum tess_found tess_object_page_locked(struct tess_object *o, tess_idx idx,
-					struct tess_page **pg) TESS_REQUIRES(&o->lock);
+enum tess_found tess_object_page_locked(struct tess_object *o, tess_idx idx, struct tess_page **pg)
+    TESS_REQUIRES(&o->lock);
 
 /* tess_object_has_rcu: is page idx resident, right now?  Writes nothing.  rcu: inside. */
 bool tess_object_has_rcu(struct tess_object *o, tess_idx idx);
@@ -84,6 +84,9 @@ bool tess_object_has_rcu(struct tess_object *o, tess_idx idx);
  * => OK: look again (it may be gone already); NOMEM; EIO
  */
 TESS_MUST_CHECK enum tess_err tess_object_fetch(struct tess_object *o, tess_idx idx);
+
+/* tess_object_prefetch: fetch page idx if it is absent and inside the object; a zero object needs nothing. */
+TESS_MUST_CHECK enum tess_err tess_object_prefetch(struct tess_object *o, tess_idx idx);
 
 /* tess_object_check: I-OBJ-*.  Quiescent. */
 void tess_object_check(struct tess_object *o);

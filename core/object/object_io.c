@@ -51,8 +51,8 @@ object_invalidate_locked(struct tess_object *o, struct tess_page *pg, tess_idx i
  * => a zero object has nowhere to store: its pages are never dirty, nor droppable
  */
 static enum tess_err
-object_sync_page(struct tess_object *o, struct tess_page *pg, tess_idx idx, enum tess_sync how)
-    TESS_NO_ANALYSIS
+object_sync_page(struct tess_object *o, struct tess_page *pg, tess_idx idx,
+		 enum tess_sync how) TESS_NO_ANALYSIS
 {
 	struct tess_gather g;
 	enum tess_err e = TESS_OK;
@@ -138,7 +138,10 @@ object_release(struct tess_object *o, struct tess_page *pg)
 	tess_spin_unlock(&o->lock, TESS_RANK_OBJECT);
 }
 
-enum object_way { OBJECT_READ, OBJECT_WRITE };
+enum object_way {
+	OBJECT_READ,
+	OBJECT_WRITE
+};
 
 /* object_bytes: copy between a buffer and the page cache, page by page, within the object's size. */
 static enum tess_err

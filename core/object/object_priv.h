@@ -8,7 +8,7 @@
 #include "object.h"
 
 #define TESS_OBJECT_MAX ((uint64_t)1 << 63)
-#define TESS_IDX_ALL	((tess_idx)1 << 52) /* beyond every page index */
+#define TESS_IDX_ALL    ((tess_idx)1 << 52) /* beyond every page index */
 
 /*
  * BUSY marks a page whose contents an I/O owns; nobody else maps, drops or changes it.

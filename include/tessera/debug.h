@@ -21,9 +21,9 @@ void tess_machine_check(void);
 
 /* What stands behind a page of a space, as a fault would find it, without causing one. */
 enum tess_view_kind {
-	TESS_VIEW_HOLE,	  /* not mapped */
-	TESS_VIEW_ZERO,	  /* would be zero-filled */
-	TESS_VIEW_ANON,	  /* a private page */
+	TESS_VIEW_HOLE,   /* not mapped */
+	TESS_VIEW_ZERO,   /* would be zero-filled */
+	TESS_VIEW_ANON,   /* a private page */
 	TESS_VIEW_OBJECT, /* the object's page, in memory */
 	TESS_VIEW_ABSENT, /* the object's page, not in memory */
 	TESS_VIEW_BEYOND, /* past the end of the object: SIGBUS */

@@ -20,15 +20,15 @@ struct tess_phys_range {
 
 /* Where every frame is.  The sum of all but `total` is `total`. */
 struct tess_page_counts {
-	uint64_t total;	 /* frames in all ranges */
-	uint64_t boot;	 /* metadata made at boot */
-	uint64_t free;	 /* on free lists */
+	uint64_t total;  /* frames in all ranges */
+	uint64_t boot;   /* metadata made at boot */
+	uint64_t free;   /* on free lists */
 	uint64_t cached; /* in CPU caches */
-	uint64_t slab;	 /* pools */
-	uint64_t table;	 /* PTE pages */
-	uint64_t anon;	 /* private pages */
+	uint64_t slab;   /* pools */
+	uint64_t table;  /* PTE pages */
+	uint64_t anon;   /* private pages */
 	uint64_t object; /* pages of objects */
-	uint64_t other;	 /* allocated, no owner yet; the zero page */
+	uint64_t other;  /* allocated, no owner yet; the zero page */
 };
 
 /* tess_page_counts_get: count frames by state.  Walks every frame; exact when nothing else runs. */

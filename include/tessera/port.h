@@ -113,7 +113,12 @@ void tess_port_gp_wait(uint64_t cookie);
  *
  * => context: any.  A kernel answers false.
  */
-enum tess_site { TESS_SITE_POOL, TESS_SITE_PAGE, TESS_SITE_TABLE, TESS_SITE_IO };
+enum tess_site {
+	TESS_SITE_POOL,
+	TESS_SITE_PAGE,
+	TESS_SITE_TABLE,
+	TESS_SITE_IO
+};
 bool tess_port_fail(enum tess_site site);
 
 /*

@@ -21,14 +21,21 @@ TESS_BEGIN_DECLS
 
 /* ---- Life of a space ---- */
 
-enum tess_limit { TESS_LIMIT_AS, TESS_LIMIT_DATA, TESS_LIMIT_STACK, TESS_LIMIT_MEMLOCK, TESS_LIMIT_COUNT };
+enum tess_limit {
+	TESS_LIMIT_AS,
+	TESS_LIMIT_DATA,
+	TESS_LIMIT_STACK,
+	TESS_LIMIT_MEMLOCK,
+	TESS_LIMIT_COUNT
+};
 #define TESS_LIMIT_INFINITY UINT64_MAX
 
 struct tess_space_config {
 	enum tess_personality personality;
-	tess_va min, max;	  /* user range; 0, 0: the pmap's (64 KiB .. 2^47 - 4096) */
-	tess_va mmap_top;	  /* placement starts below here; 0: max minus a gap for the stack */
-	uint64_t limit[TESS_LIMIT_COUNT]; /* bytes; 0 here means the default: infinite, stack 8 MiB */
+	tess_va min, max; /* user range; 0, 0: the pmap's (64 KiB .. 2^47 - 4096) */
+	tess_va mmap_top; /* placement starts below here; 0: max minus a gap for the stack */
+	uint64_t
+	    limit[TESS_LIMIT_COUNT]; /* bytes; 0 here means the default: infinite, stack 8 MiB */
 };
 
 /*
@@ -76,11 +83,14 @@ enum tess_handle_kind {
 	TESS_HANDLE_OTHER,  /* pipe, socket, directory: cannot be mapped */
 };
 
-enum { TESS_MODE_READ = 1, TESS_MODE_WRITE = 2 };
+enum {
+	TESS_MODE_READ = 1,
+	TESS_MODE_WRITE = 2
+};
 
 struct tess_handle {
 	enum tess_handle_kind kind;
-	uint8_t mode;		    /* how it was opened: TESS_MODE_* */
+	uint8_t mode;               /* how it was opened: TESS_MODE_* */
 	struct tess_object *object; /* FILE, DEVICE, SHM */
 };
 
@@ -107,7 +117,7 @@ enum {
 struct tess_mmap_args {
 	tess_va addr;
 	uint64_t len;
-	unsigned prot;	/* TESS_PROT_*; unknown bits are the personality's business */
+	unsigned prot;  /* TESS_PROT_*; unknown bits are the personality's business */
 	unsigned flags; /* TESS_MAP_* */
 	struct tess_handle handle;
 	tess_off off;
@@ -141,7 +151,7 @@ enum tess_madv {
 	TESS_MADV_SEQUENTIAL,
 	TESS_MADV_WILLNEED,
 	TESS_MADV_DONTNEED, /* linux: discard; elsewhere: keep the data */
-	TESS_MADV_FREE,	    /* the data may be lost, now */
+	TESS_MADV_FREE,     /* the data may be lost, now */
 	TESS_MADV_DONTFORK,
 	TESS_MADV_DOFORK,
 	TESS_MADV_WIPEONFORK,
@@ -182,8 +192,14 @@ TESS_MUST_CHECK enum tess_err tess_msync(struct tess_space *sp, tess_va addr, ui
 TESS_MUST_CHECK enum tess_err tess_mincore(struct tess_space *sp, tess_va addr, uint64_t len,
 					   unsigned char *vec);
 
-enum { TESS_MLOCK_ONFAULT = 1 };
-enum { TESS_MCL_CURRENT = 1, TESS_MCL_FUTURE = 2, TESS_MCL_ONFAULT = 4 };
+enum {
+	TESS_MLOCK_ONFAULT = 1
+};
+enum {
+	TESS_MCL_CURRENT = 1,
+	TESS_MCL_FUTURE = 2,
+	TESS_MCL_ONFAULT = 4
+};
 /* Locking in memory; does not nest [S80-S84, section 4]. */
 TESS_MUST_CHECK enum tess_err tess_mlock(struct tess_space *sp, tess_va addr, uint64_t len);
 TESS_MUST_CHECK enum tess_err tess_mlock2(struct tess_space *sp, tess_va addr, uint64_t len,
@@ -196,7 +212,12 @@ TESS_MUST_CHECK enum tess_err tess_munlockall(struct tess_space *sp);
 TESS_MUST_CHECK enum tess_err tess_minherit(struct tess_space *sp, tess_va addr, uint64_t len,
 					    enum tess_inherit inherit);
 
-enum { TESS_MREMAP_MAYMOVE = 1, TESS_MREMAP_FIXED = 2, TESS_MREMAP_DONTUNMAP = 4, TESS_MREMAP_UNKNOWN = 8 };
+enum {
+	TESS_MREMAP_MAYMOVE = 1,
+	TESS_MREMAP_FIXED = 2,
+	TESS_MREMAP_DONTUNMAP = 4,
+	TESS_MREMAP_UNKNOWN = 8
+};
 /* tess_mremap (Linux form): EINVAL, EFAULT nothing or more than one mapping there, ENOMEM cannot grow. */
 TESS_MUST_CHECK enum tess_err tess_mremap(struct tess_space *sp, tess_va old, uint64_t old_len,
 					  uint64_t new_len, unsigned flags, tess_va new_addr,
@@ -239,9 +260,10 @@ struct tess_area {
 	tess_va start, end;
 	tess_prot prot, maxprot;
 	uint8_t inherit; /* enum tess_inherit */
-	uint8_t advice;	 /* enum tess_advice */
-	unsigned flags;	 /* TESS_AREA_* */
-	struct tess_object *object; /* NULL: private anonymous.  Valid while the space is not changed */
+	uint8_t advice;  /* enum tess_advice */
+	unsigned flags;  /* TESS_AREA_* */
+	struct tess_object
+	    *object; /* NULL: private anonymous.  Valid while the space is not changed */
 	tess_off off;
 };
 
@@ -254,9 +276,9 @@ bool tess_space_next_area(struct tess_space *sp, tess_va va, struct tess_area *a
 
 struct tess_space_counts {
 	uint64_t entries;
-	uint64_t bytes;	 /* mapped */
-	uint64_t anon;	 /* private pages held, page exact */
-	uint64_t locked; /* bytes under mlock */
+	uint64_t bytes;    /* mapped */
+	uint64_t anon;     /* private pages held, page exact */
+	uint64_t locked;   /* bytes under mlock */
 	uint64_t resident; /* valid translations */
 };
 /* tess_space_counts_get: walks; exact when nothing else changes the space. */

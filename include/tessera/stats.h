@@ -10,19 +10,19 @@
 TESS_BEGIN_DECLS
 
 enum tess_stat {
-	TESS_STAT_FAULT,	  /* tess_fault() calls */
-	TESS_STAT_FAULT_RETRY,	  /* rounds of the fault loop beyond the first */
-	TESS_STAT_FAULT_ZERO,	  /* anonymous pages zero-filled */
-	TESS_STAT_FAULT_COW,	  /* pages copied on write */
+	TESS_STAT_FAULT,          /* tess_fault() calls */
+	TESS_STAT_FAULT_RETRY,    /* rounds of the fault loop beyond the first */
+	TESS_STAT_FAULT_ZERO,     /* anonymous pages zero-filled */
+	TESS_STAT_FAULT_COW,      /* pages copied on write */
 	TESS_STAT_FAULT_TAKEOVER, /* writes that found the anon unshared and kept it */
-	TESS_STAT_FAULT_UPPER,	  /* resolved in the amap without a copy */
-	TESS_STAT_FAULT_LOWER,	  /* resolved in the object without a copy */
+	TESS_STAT_FAULT_UPPER,    /* resolved in the amap without a copy */
+	TESS_STAT_FAULT_LOWER,    /* resolved in the object without a copy */
 	TESS_STAT_FAULT_SPURIOUS, /* nothing had to change */
-	TESS_STAT_PAGER_GET,	  /* pages fetched */
-	TESS_STAT_PAGER_PUT,	  /* pages stored */
-	TESS_STAT_TLB_LOCAL,	  /* local flush instructions */
-	TESS_STAT_TLB_IPI,	  /* shootdown messages: one per target CPU */
-	TESS_STAT_TLB_BCAST,	  /* broadcast flush instructions */
+	TESS_STAT_PAGER_GET,      /* pages fetched */
+	TESS_STAT_PAGER_PUT,      /* pages stored */
+	TESS_STAT_TLB_LOCAL,      /* local flush instructions */
+	TESS_STAT_TLB_IPI,        /* shootdown messages: one per target CPU */
+	TESS_STAT_TLB_BCAST,      /* broadcast flush instructions */
 	TESS_STAT_PAGE_ALLOC,
 	TESS_STAT_PAGE_FREE,
 	TESS_STAT_ENTRY_ALLOC,

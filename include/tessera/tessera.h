@@ -16,6 +16,6 @@
 #define TESSERA_VERSION_MAJOR 0
 #define TESSERA_VERSION_MINOR 1
 #define TESSERA_VERSION_PATCH 0
-#define TESSERA_VERSION	      "0.1.0"
+#define TESSERA_VERSION       "0.1.0"
 
 #endif

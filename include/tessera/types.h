@@ -39,19 +39,19 @@ typedef uint64_t tess_off;
 typedef uint64_t tess_idx;
 
 #define TESS_PAGE_SHIFT 12
-#define TESS_PAGE_SIZE	((uint64_t)1 << TESS_PAGE_SHIFT)
-#define TESS_PAGE_MASK	(TESS_PAGE_SIZE - 1)
+#define TESS_PAGE_SIZE  ((uint64_t)1 << TESS_PAGE_SHIFT)
+#define TESS_PAGE_MASK  (TESS_PAGE_SIZE - 1)
 
 #if defined(__cplusplus)
 #define TESS_BEGIN_DECLS extern "C" {
-#define TESS_END_DECLS	 }
+#define TESS_END_DECLS   }
 #else
 #define TESS_BEGIN_DECLS
 #define TESS_END_DECLS
 #endif
 
-#define TESS_MUST_CHECK __attribute__((warn_unused_result))
-#define TESS_NORETURN	__attribute__((noreturn))
+#define TESS_MUST_CHECK   __attribute__((warn_unused_result))
+#define TESS_NORETURN     __attribute__((noreturn))
 #define TESS_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 /*
@@ -99,13 +99,26 @@ enum {
 typedef uint8_t tess_prot;
 
 /* One access to memory: what the fault handler is asked to make legal. */
-enum tess_access { TESS_ACCESS_READ, TESS_ACCESS_WRITE, TESS_ACCESS_EXEC };
+enum tess_access {
+	TESS_ACCESS_READ,
+	TESS_ACCESS_WRITE,
+	TESS_ACCESS_EXEC
+};
 
 /* What a child gets of an entry at fork (minherit). */
-enum tess_inherit { TESS_INHERIT_COPY, TESS_INHERIT_SHARE, TESS_INHERIT_NONE, TESS_INHERIT_ZERO };
+enum tess_inherit {
+	TESS_INHERIT_COPY,
+	TESS_INHERIT_SHARE,
+	TESS_INHERIT_NONE,
+	TESS_INHERIT_ZERO
+};
 
 /* Expected use of an entry (madvise NORMAL, RANDOM, SEQUENTIAL). */
-enum tess_advice { TESS_ADVICE_NORMAL, TESS_ADVICE_RANDOM, TESS_ADVICE_SEQUENTIAL };
+enum tess_advice {
+	TESS_ADVICE_NORMAL,
+	TESS_ADVICE_RANDOM,
+	TESS_ADVICE_SEQUENTIAL
+};
 
 /* Whose rules the call layer follows where systems disagree.  Data in the map, never an #ifdef. */
 enum tess_personality {

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * space.h: the user-visible calls, over the operations of the rooms below.
+ *
+ * ROOM     mmap
+ * OWNS     struct tess_space, struct tess_rules; personalities
+ * LOCKS    space (5): the break
+ * CALLS    map, fault, object, page, pmap, anon
+ * NEVER    contains an algorithm
+ * SLEEPS   every call may
+ * CHECKS   tess_space_check()
+ *
+ * A call is three steps: arguments into a checked range (range.c), what the personality says to
+ * errors (rules.c), one operation of the map.  Inside there are only checked ranges.
+ */
+#ifndef TESS_SPACE_ROOM_H
+#define TESS_SPACE_ROOM_H
+
+#include "base.h"
+#include "map.h"
+#include "fault.h"
+#include <tessera/space.h>
+#include <tessera/debug.h>
+
+/*
+ * struct tess_rules: one row a personality; semantics of section 4 in docs/SEMANTICS.md.
+ * Where an error is named, TESS_OK means that this system lets it pass.
+ */
+struct tess_rules {
+	enum tess_err mmap_len0;         /* a length of 0 */
+	enum tess_err mmap_bits;         /* unknown protection bits */
+	enum tess_err mmap_no_type_file; /* neither SHARED nor PRIVATE */
+	enum tess_err mmap_no_type_anon;
+	enum tess_err mmap_both; /* both, where that is not SHARED_VALIDATE */
+	bool mmap_validate;      /* both mean SHARED_VALIDATE */
+	bool mmap_anon_no_fd;    /* ANON with a descriptor is EINVAL */
+	enum tess_err mmap_low;  /* fixed below the user range */
+	enum tess_err mmap_high; /* fixed beyond it */
+	enum tess_err munmap_len0;
+	enum tess_err munmap_hole;
+	enum tess_err mprotect_bits;
+	enum tess_err mprotect_wrap;
+	enum tess_err mprotect_hole;
+	enum tess_holes holes; /* STOP: the part before a hole is changed; REFUSE: nothing */
+	enum tess_err msync_no_flag;
+	enum tess_err msync_async_sync;
+	enum tess_err msync_async_invalidate;
+	enum tess_err msync_hole;
+	enum tess_err msync_wrap;
+	enum tess_err mlock_unaligned;
+	enum tess_err mlock_limit;
+	enum tess_err mlock_limit0;
+	enum tess_err mlock_wrap;
+	enum tess_err mincore_len0;
+	enum tess_err mincore_high;
+	bool dontneed_discards; /* MADV_DONTNEED loses the data */
+	bool brk_never_fails;   /* brk answers the break instead of an error */
+};
+
+struct tess_space {
+	struct tess_map map;
+	enum tess_personality personality; /* c */
+	const struct tess_rules *rules;    /* c */
+	struct tess_mutex lock;            /* rank SPACE: brk_start, brk */
+	tess_va brk_start, brk;            /* S: 0 when there is no heap */
+	uint64_t limit[TESS_LIMIT_COUNT];  /* A: bytes */
+};
+
+struct tess_mmap_room {
+	struct tess_pool spaces;
+};
+
+#define TESS_STACK_GAP (256 * TESS_PAGE_SIZE) /* stack_guard_gap of Linux since 4.11 */
+
+TESS_MUST_CHECK enum tess_err tess_mmap_room_init(struct tess_machine *m);
+void tess_mmap_room_fini(struct tess_machine *m);
+
+extern const struct tess_rules tess_rules[TESS_PERSONALITY_COUNT];
+
+/* A checked range: page aligned, start <= end, nothing wrapped. */
+struct tess_span {
+	tess_va start, end;
+};
+
+/*
+ * tess_span_make: [addr, addr + len) rounded out to pages; the only place where a length is added to an address.
+ *
+ * => false: it wraps, before or after rounding (D6)
+ */
+bool tess_span_make(tess_va addr, uint64_t len, struct tess_span *s);
+
+/* The limits of the space as the map takes them. */
+struct tess_map_limits tess_space_limits(const struct tess_space *sp);
+
+/* tess_space_leave: the end of a call: report quiescence, run what is due; passes `e` through. */
+enum tess_err tess_space_leave(enum tess_err e);
+
+#endif
