@@ -2,6 +2,14 @@
 /*
  * machine.c: brings the rooms up in order, and takes them down in reverse.
  *
+ * ROOM     machine
+ * OWNS     the order of bringing up and taking down; nothing that lasts
+ * LOCKS    none: one CPU, before and after everything else
+ * CALLS    base, index, page, pmap, object, anon, map, mmap
+ * NEVER    does anything while the machine runs
+ * SLEEPS   tess_machine_destroy() and tess_quiesce(), for grace periods
+ * CHECKS   the fini of each room
+ *
  *	base ► page ► pmap ► index ► object ► anon ► map ► mmap ► close boot memory
  *
  * The order is that of the ranks: a room's init may use every room before it.  The machine is made
