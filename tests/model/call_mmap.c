@@ -191,10 +191,12 @@ mmap_check(const struct model_space *sp, const struct tess_mmap_args *a, uint64_
 	return e;
 }
 
-enum tess_err
-model_mmap(struct model_space *sp, const struct tess_mmap_args *a, struct model_answer *ans)
+/* mmap, or the mapping that shmat makes. */
+static enum tess_err
+mmap_make(struct model_space *sp, const struct tess_mmap_args *a, bool attached,
+	  struct model_answer *ans)
 {
-	struct model_run r = {.prot = a->prot & TESS_PROT_ALL};
+	struct model_run r = {.prot = a->prot & TESS_PROT_ALL, .attached = attached};
 	uint64_t bytes, replaced, va = a->addr;
 	enum tess_err e = mmap_check_args(sp, a, &bytes);
 
@@ -225,10 +227,16 @@ model_mmap(struct model_space *sp, const struct tess_mmap_args *a, struct model_
 	return TESS_OK;
 }
 
+enum tess_err
+model_mmap(struct model_space *sp, const struct tess_mmap_args *a, struct model_answer *ans)
+{
+	return mmap_make(sp, a, false, ans);
+}
+
 /* ---- System V ---- */
 
 static enum tess_err
-shmat_check(const struct model_space *sp, const struct tess_handle *h, tess_va addr, uint64_t bytes)
+shmat_check(const struct model_space *sp, tess_va addr, uint64_t bytes)
 {
 	if (addr == 0)
 		return TESS_OK;
@@ -236,7 +244,6 @@ shmat_check(const struct model_space *sp, const struct tess_handle *h, tess_va a
 		return TESS_EINVAL;
 	if (addr > UINT64_MAX - bytes || !runs_free(sp, addr, addr + bytes))
 		return TESS_EINVAL;
-	(void)h;
 	if (addr > sp->max - bytes)
 		return sp->rules->mmap_beyond;
 	return addr < sp->min ? sp->rules->mmap_below_min : TESS_OK;
@@ -262,22 +269,21 @@ model_shmat(struct model_space *sp, const struct tess_handle *h, tess_va addr, u
 	if (o == NULL)
 		sp->model->die("model: shmat of an object that was not registered");
 	a.len = o->size;
-	e = shmat_check(sp, h, addr, tess_page_round(a.len));
+	e = shmat_check(sp, addr, tess_page_round(a.len));
 	if (e != TESS_OK)
 		return e;
 	/* A segment attached for reading only can never be written through this attachment. */
 	if ((prot & TESS_PROT_WRITE) == 0)
 		a.handle.mode &= (uint8_t)~TESS_MODE_WRITE;
-	return model_mmap(sp, &a, ans);
+	return mmap_make(sp, &a, true, ans);
 }
 
 /* Is r a piece of an attachment that began at addr? */
 static bool
 shmdt_is_piece(const struct model_run *r, tess_va addr, const struct model_object *o)
 {
-	return r->obj != NULL && r->obj->kind == TESS_HANDLE_SHM &&
-	       (r->flags & TESS_AREA_SHARED) != 0 && r->start >= addr &&
-	       r->start - addr == r->off && (o == NULL || r->obj == o);
+	return r->attached && r->start >= addr && r->start - addr == r->off &&
+	       (o == NULL || r->obj == o);
 }
 
 enum tess_err

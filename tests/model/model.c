@@ -149,7 +149,7 @@ model_space_set_limit(struct model_space *sp, enum tess_limit which, uint64_t by
 enum tess_err
 model_space_set_brk(struct model_space *sp, tess_va start)
 {
-	if (start < sp->min || start > sp->max)
+	if (start < sp->min || start >= sp->max)
 		return TESS_EINVAL;
 	sp->brk_start = sp->brk = start;
 	return TESS_OK;
@@ -191,10 +191,11 @@ fork_run(struct model_space *sp, struct model_space *child, struct model_run *r)
 		fork_make_group(sp, r);
 	c = *r;
 	c.flags &= ~(unsigned)(TESS_AREA_LOCKED | TESS_AREA_LOCKONFAULT);
-	if (how == TESS_INHERIT_ZERO) {
-		c.flags &= ~(unsigned)TESS_AREA_SHARED;
+	if (how == TESS_INHERIT_ZERO || how == TESS_INHERIT_COPY)
+		c.flags &=
+		    ~(unsigned)TESS_AREA_SHARED; /* a copy is the child's own (minherit(2)) */
+	if (how == TESS_INHERIT_ZERO)
 		c.obj = NULL;
-	}
 	if (how != TESS_INHERIT_SHARE)
 		c.group = NULL;
 	object_ref(c.obj);

@@ -59,6 +59,7 @@ struct model_run {
 	uint8_t inherit; /* enum tess_inherit, without what the next two say */
 	uint8_t advice;  /* enum tess_advice */
 	bool dontfork, wipe;
+	bool attached;             /* by shmat */
 	unsigned flags;            /* TESS_AREA_* */
 	struct model_object *obj;  /* NULL: private anonymous */
 	uint64_t off;              /* in obj, of start */

@@ -141,9 +141,9 @@ runs_follow(const struct model_run *a, const struct model_run *b)
 
 	return a->end == b->start && a->prot == b->prot && a->maxprot == b->maxprot &&
 	       a->inherit == b->inherit && a->dontfork == b->dontfork && a->wipe == b->wipe &&
-	       a->advice == b->advice && a->flags == b->flags && a->obj == b->obj &&
-	       (a->obj == NULL || a->off + len == b->off) && a->group == b->group &&
-	       (a->group == NULL || a->goff + len == b->goff);
+	       a->attached == b->attached && a->advice == b->advice && a->flags == b->flags &&
+	       a->obj == b->obj && (a->obj == NULL || a->off + len == b->off) &&
+	       a->group == b->group && (a->group == NULL || a->goff + len == b->goff);
 }
 
 void

@@ -399,6 +399,7 @@ exec_op(struct exec *x, struct exec_answer *a)
 		env_fail_nth(x->fail);
 	exec_space_call(x, s, a);
 	if (failing) {
+		x->hit = x->hit || env_fail_hit();
 		x->fail = 0;
 		env_fail_nth(0);
 	}
