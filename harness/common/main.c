@@ -57,10 +57,10 @@ main_run(void *arg, unsigned cpu)
 
 	(void)arg, (void)cpu;
 	tap_print("TAP version 13");
-	tap_note("%u CPUs, %lu MiB for the core", bare_ncpu, bare_ranges[0].bytes >> 20);
 	bare_private = bare_memory_take(bare_private_bytes);
 	if (bare_private == NULL)
 		tess_port_panic("not enough memory: 256 MiB are needed");
+	tap_note("%u CPUs, %lu MiB for the core", bare_ncpu, bare_ranges[0].bytes >> 20);
 	main_machine();
 	for (unsigned i = 0; i < MAIN_SUITES; i++) {
 		if (!bare_option_is("only", main_suites[i].name))

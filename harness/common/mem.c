@@ -35,8 +35,14 @@ memmove(void *to, const void *from, size_t n)
 	unsigned char *t = to;
 	const unsigned char *f = from;
 
-	if ((uintptr_t)t - (uintptr_t)f >= n)
-		return memcpy(to, from, n);
+	if ((uintptr_t)t - (uintptr_t)f >=
+	    n) { /* upwards overwrites nothing that is still to be read */
+		for (; n >= 8; n -= 8, t += 8, f += 8)
+			*(mem_word *)t = *(const mem_word *)f;
+		while (n-- > 0)
+			*t++ = *f++;
+		return to;
+	}
 	for (; n >= 8; n -= 8)
 		*(mem_word *)(t + n - 8) = *(const mem_word *)(f + n - 8);
 	while (n-- > 0)

@@ -44,6 +44,7 @@ bare_exit(enum bare_status s)
 void
 tess_bare_halt(void)
 {
+	x86_trace_print();
 	tess_bare_print("Bail out! the core stopped\n");
 	bare_exit(BARE_FAILED);
 }

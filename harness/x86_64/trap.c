@@ -18,6 +18,8 @@
 #define TRAP_PAGE_FAULT  14
 #define TRAP_FETCH_AGAIN 0x100 /* above every enum tess_err: the fetch is legal now, repeat it */
 #define TRAP_RET         0xc3
+#define TRAP_TRACE_WORDS 400
+#define TRAP_TRACE_FOUND 24
 
 static void
 trap_print_word(const char *name, uint64_t v)
@@ -44,6 +46,29 @@ trap_dump(const struct x86_frame *f, uint64_t cr2)
 	for (unsigned i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
 		tess_bare_print(i % 4 == 0 ? "\n  " : "  ");
 		trap_print_word(name[i], word[i]);
+	}
+	tess_bare_print("\n");
+}
+
+/*
+ * Words of the stack that point into the program: the return addresses, and some that are none.
+ * addr2line -e IMAGE names them.  The second page of a stack may be another's; nothing is lost by looking.
+ */
+void
+x86_trace_print(void)
+{
+	uint64_t *sp = (uint64_t *)__builtin_frame_address(0);
+	uint64_t text = (uint64_t)(uintptr_t)x86_image_start,
+		 end = (uint64_t)(uintptr_t)x86_text_end;
+
+	tess_bare_print("called from:");
+	for (unsigned i = 0, found = 0; i < TRAP_TRACE_WORDS && found < TRAP_TRACE_FOUND; i++) {
+		if ((uint64_t)(uintptr_t)&sp[i] + 8 > (uint64_t)(uintptr_t)x86_image_end)
+			break;
+		if (sp[i] < text || sp[i] >= end)
+			continue;
+		trap_print_word("", sp[i]);
+		found++;
 	}
 	tess_bare_print("\n");
 }

@@ -34,7 +34,7 @@ enum {
 
 /* boot.S */
 extern char x86_trampoline[], x86_trampoline_end[];
-extern char x86_image_start[], x86_image_end[];
+extern char x86_image_start[], x86_text_end[], x86_image_end[];
 extern uint64_t x86_boot_stack, x86_start_info;
 extern void (*x86_boot_entry)(void);
 extern uint64_t x86_kernel_root[512];
@@ -42,6 +42,7 @@ extern uint64_t x86_kernel_root[512];
 /* trap.S: the 256 entry points, 16 bytes apart; cpu.c points the IDT at them. */
 extern char x86_vectors[];
 void x86_trap(struct x86_frame *f);
+void x86_trace_print(void);
 
 /* access.S: an instruction that may fault, and where to go on when the fault is refused. */
 struct x86_fixup {
