@@ -73,9 +73,11 @@ void tess_port_relax(unsigned turn);
 /*
  * tess_port_ipi: run fn(arg) once on every CPU of `cpus` other than this one; return when all have run.
  *
- * => context: interrupts on, no lock held.  sleeps: no (it spins for acknowledgements)
+ * => context: interrupts and preemption on, no spin lock held; a read section may be open.
+ *    sleeps: no (it spins for acknowledgements)
  * => fn runs in interrupt context, takes no lock and does not call the core
- * => ordering: what this CPU wrote before is visible to fn; what fn wrote is visible after
+ * => ordering: what this CPU wrote before is visible to fn; what fn wrote is visible after.  It is no
+ *    fence for other code of the target
  */
 void tess_port_ipi(tess_cpuset cpus, void (*fn)(void *), void *arg);
 

@@ -176,8 +176,7 @@ ipi_context(struct tess_host *h, tess_cpuset cpus)
 				h->ncpu);
 	if (tess_hosted.acting)
 		tess_sim_oracle("context", "IPI inside an IPI");
-	/* One level is the caller that must not change CPU between its own flush and the others'. */
-	if (tess_hosted.preempt > 1)
+	if (tess_hosted.preempt != 0)
 		tess_sim_oracle("context", "IPI with a spin lock held (preemption depth %u)",
 				tess_hosted.preempt);
 }

@@ -347,7 +347,6 @@ test_context(void **state)
 	tess_port_preempt_disable();
 	UTIL_EXPECT(tess_port_block(&word, 0), "oracle context");
 	tess_port_preempt_disable();
-	tess_port_preempt_disable();
 	UTIL_EXPECT(tess_port_ipi(2, nothing, NULL), "oracle context");
 	UTIL_EXPECT(tess_port_ipi(1 << 3, nothing, NULL), "oracle context");
 	UTIL_EXPECT(tess_port_ipi(2, ipi_again, NULL), "IPI inside an IPI");
