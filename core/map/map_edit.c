@@ -173,6 +173,15 @@ edit_close_right(struct tess_map_edit *ed, tess_va end)
 }
 
 enum tess_err
+tess_map_edit_prepare(struct tess_map_edit *ed)
+{
+	/* Cut entries and neighbours reach beyond what begin locked. */
+	tess_index_relock(&ed->ix, ed->lo < ed->ix.lo ? ed->lo : ed->ix.lo,
+			  ed->hi > ed->ix.hi ? ed->hi : ed->ix.hi);
+	return tess_index_prepare(&ed->ix, ed->lo, ed->hi, ed->n);
+}
+
+enum tess_err
 tess_map_edit_close(struct tess_map_edit *ed, tess_va end)
 {
 	enum tess_err e;
@@ -183,7 +192,7 @@ tess_map_edit_close(struct tess_map_edit *ed, tess_va end)
 		return TESS_ENOMEM;
 	}
 	edit_close_left(ed);
-	e = tess_index_prepare(&ed->ix, ed->lo, ed->hi, ed->n);
+	e = tess_map_edit_prepare(ed);
 	if (e != TESS_OK)
 		edit_discard(ed);
 	return e;

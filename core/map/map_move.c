@@ -145,7 +145,7 @@ move_source(struct move *v)
 	v->ed.head = v->left != NULL ? &v->left->range : NULL;
 	v->ed.last = v->left;
 	v->ed.n = v->left != NULL;
-	err = tess_index_prepare(&v->ed.ix, v->from, end, v->ed.n);
+	err = tess_map_edit_prepare(&v->ed);
 	TESS_ASSERT(err == TESS_OK);
 	tess_map_edit_commit(&v->ed);
 	tess_pmap_remove(v->map->pmap, v->from, end, &v->ed.g);

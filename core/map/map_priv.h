@@ -20,6 +20,9 @@ void tess_map_account(struct tess_map *map, const struct tess_entry *e, int sign
 void tess_map_edit_begin_rank(struct tess_map_edit *ed, struct tess_map *map, tess_va start,
 			      tess_va end, enum tess_rank rank);
 
+/* tess_map_edit_prepare: the index side of close: [ed->lo, ed->hi) will hold ed->n entries. */
+TESS_MUST_CHECK enum tess_err tess_map_edit_prepare(struct tess_map_edit *ed);
+
 /*
  * tess_map_remerge: the entry that is exactly [start, end) may join its neighbours now.
  *

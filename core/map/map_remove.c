@@ -129,7 +129,7 @@ clear_one(struct tess_map_edit *ed)
 
 	ed->lo = first->range.start;
 	ed->hi = first->range.end;
-	e = tess_index_prepare(&ed->ix, ed->lo, ed->hi, 0);
+	e = tess_map_edit_prepare(ed);
 	TESS_ASSERT(e == TESS_OK);
 	tess_map_edit_commit(ed);
 }
