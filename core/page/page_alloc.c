@@ -236,7 +236,7 @@ page_born(struct tess_page *pg)
  * => locks: the cache's on entry, none at return
  */
 static TESS_NOINLINE struct tess_page *
-page_take_slow(struct tess_page_room *room, struct page_cache *k)
+page_take_slow(struct tess_page_room *room, struct page_cache *k) TESS_RELEASES(&k->lock)
 {
 	struct tess_page *pg = NULL;
 
