@@ -126,6 +126,20 @@ void tap_lines(const char *text);
 /* tap_plan: the plan, at the very end. */
 void tap_plan(void);
 
+/* ---- One user page without the core ---- */
+
+struct bare_page {
+	tess_va va;
+	uint64_t *pte;    /* its last-level entry */
+	tess_pa frame[2]; /* frames it may translate to */
+	uint64_t word[2]; /* the entries that say so: readable and writable */
+	uint64_t before;  /* what this CPU ran before */
+};
+
+/* bare_page_open: tables with that page, empty, loaded on this CPU.  bare_page_close: what was loaded before. */
+void bare_page_open(struct bare_page *pg);
+void bare_page_close(const struct bare_page *pg);
+
 /* ---- Suites ---- */
 
 void suite_machine(void);

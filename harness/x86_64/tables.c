@@ -140,3 +140,23 @@ suite_tables(void)
 		tap_ok(tables.stale > 0,
 		       "this machine's TLBs keep stale translations (so a missing flush shows)");
 }
+
+void
+bare_page_open(struct bare_page *pg)
+{
+	tables_build();
+	pg->va = TABLES_VA;
+	pg->pte = tables.pte;
+	for (unsigned i = 0; i < 2; i++) {
+		pg->frame[i] = tess_port_direct_pa(tables_frame(4 + i));
+		pg->word[i] = pg->frame[i] | PTE_P | PTE_W | PTE_U | PTE_NX;
+	}
+	pg->before = bare_cr3_get();
+	tess_port_table_load(tess_port_direct_pa(tables.root), 0);
+}
+
+void
+bare_page_close(const struct bare_page *pg)
+{
+	bare_cr3_set(pg->before);
+}
