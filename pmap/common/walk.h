@@ -66,8 +66,11 @@ WALK(leaf_find)(const struct tess_pmap *pm, tess_va va, struct walk_leaf *l)
 	for (unsigned level = PMAP_LEVELS; level > 1; level--) {
 		l->parent = &table[walk_index(va, level)];
 		e = tess_load_acquire(l->parent); /* pairs with WALK(table_publish)() */
-		if (!PTE(valid)(e))
+		if (!PTE(valid)(e)) {
+			l->pt = NULL;
+			l->slot = NULL;
 			return level;
+		}
 		table = tess_port_direct(PTE(pa)(e));
 	}
 	l->pt = tess_page_of(PTE(pa)(e));
@@ -195,6 +198,7 @@ WALK(table_publish)(struct tess_pmap *pm, tess_va va, unsigned level, uint64_t *
 	pg->owner = pm;
 	pg->idx = va & ~(walk_span(level + 1) - 1);
 	pg->level = (uint8_t)level;
+	pg->count = 0; /* as a data frame it counted other things */
 	while (!PTE(valid)(e)) {
 		*walk_debts(pg) = e >> 8; /* of the table that was here */
 		/* pairs with WALK(leaf_find)(): the cleared frame and these words */
