@@ -43,17 +43,16 @@ fuzz_put(void *ctx, const char *text)
 	fputs(text, ctx);
 }
 
-/* The divergence, and the program that shows it. */
+/* The program of an input, as `tessera run` reads it. */
 static void
-fuzz_report(const struct program *p, const struct program_setup *setup,
-	    const struct exec_result *res)
+fuzz_print(const struct program *p, const struct program_setup *setup)
 {
 	static const char *const isa[] = {"x86_64", "aarch64", "aarch64 with hardware A/D"};
 
 	fprintf(stderr, "# %s, %u CPUs, seed %u\n", isa[setup->isa], (unsigned)setup->ncpu,
 		(unsigned)setup->seed);
 	program_print(p, fuzz_put, stderr);
-	fprintf(stderr, "core and model differ\n%s\n", res->report);
+	fflush(stderr);
 }
 
 int
@@ -69,17 +68,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	program_init(&p, &mem_malloc);
 	if (!program_decode(&p, &setup, data, size))
 		fuzz_die("no memory for the program");
-	if (getenv("TESSERA_FUZZ_PRINT") != NULL) {
-		program_print(&p, fuzz_put, stderr);
-		fflush(stderr);
-	}
+	if (getenv("TESSERA_FUZZ_PRINT") != NULL)
+		fuzz_print(&p, &setup);
 	cfg = (struct env_config){
 	    .isa = setup.isa, .ncpu = setup.ncpu, .ram = FUZZ_RAM, .seed = setup.seed};
 	if (env_open(&cfg) != TESS_OK)
 		fuzz_die("no machine");
 	exec_run(&p, &options, &result);
 	if (result.verdict != EXEC_OK) {
-		fuzz_report(&p, &setup, &result);
+		fuzz_print(&p, &setup);
+		fprintf(stderr, "core and model differ\n%s\n", result.report);
 		abort();
 	}
 	env_close();

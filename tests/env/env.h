@@ -34,6 +34,8 @@ struct env_config {
 	unsigned ncpu; /* 1..64 */
 	uint64_t ram;  /* bytes of simulated RAM, 0: 32 MiB */
 	uint64_t seed; /* random TLB evictions */
+	bool
+	    unpooled; /* hosted: take env_mem() from malloc: for large programs and memory checkers */
 };
 
 /*

@@ -4,7 +4,7 @@
  *
  * It remembers which space each CPU runs, so that an access activates its space only when the CPU runs another.
  * The tests' own memory is a pool that is forgotten as a whole at env_open(): a fuzzer opens ten thousand
- * environments a second.  With ENV_MALLOC set in the environment it is malloc instead, for the memory checkers.
+ * environments a second.  Large programs and memory checkers ask for malloc instead (`unpooled`).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,24 +38,15 @@ static struct {
 /* ---- The machine ---- */
 
 static void
-env_memory_start(void)
+env_memory_start(bool unpooled)
 {
-	if (env.mem == &mem_malloc)
-		return;
-	if (env.mem != NULL) {
-		mem_pool_reset(&env.pool);
-		return;
-	}
-	if (getenv("ENV_MALLOC") != NULL) {
-		env.mem = &mem_malloc;
-		return;
-	}
-	void *block = malloc(ENV_POOL);
+	static void *block;
 
-	if (block == NULL) {
-		env.mem = &mem_malloc;
+	if (!unpooled && block == NULL)
+		block = malloc(ENV_POOL);
+	env.mem = &mem_malloc;
+	if (unpooled || block == NULL)
 		return;
-	}
 	mem_pool_init(&env.pool, block, ENV_POOL);
 	env.mem = &env.pool.mem;
 }
@@ -83,7 +74,7 @@ env_open(const struct env_config *cfg)
 	env.ncpu = cfg->ncpu;
 	env.cpu = 0;
 	memset(env.runs, 0, sizeof(env.runs));
-	env_memory_start();
+	env_memory_start(cfg->unpooled);
 	return TESS_OK;
 }
 

@@ -209,6 +209,16 @@ access_touch(struct model_space *sp, uint64_t va, enum tess_access how)
 	return access_page(sp, r, tess_page_trunc(va), how, &data);
 }
 
+void
+model_grow(struct model_space *sp, tess_va va)
+{
+	uint64_t page = tess_page_trunc(va);
+
+	if (va < sp->max && runs_find(sp, page) == NULL)
+		(void)access_grow(sp, page);
+	runs_join(sp);
+}
+
 /* ---- Population: what mlock, MAP_POPULATE and their like fault in ---- */
 
 /* One run's part: private writable pages become private, others are read; stops at the first page that cannot be. */

@@ -31,9 +31,8 @@ lock_range(const struct model_space *sp, tess_va addr, uint64_t len, uint64_t *s
 	if (!tess_page_aligned(addr) && ru->mlock_unaligned != TESS_OK)
 		return ru->mlock_unaligned;
 	*start = tess_page_trunc(addr);
-	len = tess_page_round(len + (addr & TESS_PAGE_MASK));
-	*end = *start + len;
-	return *end < *start ? ru->mlock_wrap : TESS_OK;
+	*end = tess_page_round(addr + len);
+	return addr + len < addr || *end < addr + len ? ru->mlock_wrap : TESS_OK;
 }
 
 /* Would the locked bytes fit the limit, not counting twice what is locked already? */

@@ -55,10 +55,12 @@ model_minherit(struct model_space *sp, tess_va addr, uint64_t len, enum tess_inh
 	uint64_t end = addr + tess_page_round(len);
 
 	space_touch(sp, 0, 0);
-	if (!tess_page_aligned(addr) || (unsigned)inherit > TESS_INHERIT_ZERO || end < addr)
+	if (!tess_page_aligned(addr) || (unsigned)inherit > TESS_INHERIT_ZERO)
 		return TESS_EINVAL;
-	if (end == addr)
-		return len == 0 ? TESS_OK : TESS_EINVAL;
+	if (len == 0)
+		return TESS_OK;
+	if (end <= addr)
+		return TESS_EINVAL;
 	if (runs_hole(sp, addr, end) != end)
 		return TESS_ENOMEM;
 	runs_cut(sp, addr);
@@ -181,10 +183,10 @@ model_madvise(struct model_space *sp, tess_va addr, uint64_t len, enum tess_madv
 	space_touch(sp, 0, 0);
 	if ((unsigned)advice >= TESS_MADV_UNKNOWN || !tess_page_aligned(addr))
 		return TESS_EINVAL;
-	if ((len != 0 && end == addr) || end < addr || (len != 0 && tess_page_round(len) == 0))
-		return TESS_EINVAL;
 	if (len == 0)
 		return TESS_OK;
+	if (end <= addr)
+		return TESS_EINVAL;
 	if (advice == TESS_MADV_POPULATE_READ || advice == TESS_MADV_POPULATE_WRITE)
 		e = madvise_populate(sp, addr, end,
 				     advice == TESS_MADV_POPULATE_READ ? TESS_ACCESS_READ
@@ -240,10 +242,10 @@ model_msync(struct model_space *sp, tess_va addr, uint64_t len, unsigned flags)
 		return e;
 	if (!tess_page_aligned(addr))
 		return TESS_EINVAL;
-	if (end < addr)
-		return ru->msync_wrap;
-	if (end == addr)
+	if (len == 0)
 		return TESS_OK;
+	if (end <= addr)
+		return ru->msync_wrap;
 	hole = runs_hole(sp, addr, end) == end ? TESS_OK : ru->msync_hole;
 	if (hole != TESS_OK && flags == TESS_MS_ASYNC)
 		return hole;

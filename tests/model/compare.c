@@ -255,6 +255,51 @@ model_compare_pages(struct model_space *sp, struct tess_space *core, tess_va sta
 	return true;
 }
 
+/* Did nobody store in this private page since it was made from what lies below? */
+static bool
+compare_page_is_fresh(const struct model_run *r, uint64_t page, const uint8_t *data)
+{
+	uint8_t below[TESS_PAGE_SIZE];
+
+	memset(below, 0, sizeof(below));
+	if (r->obj != NULL)
+		object_page_contents(r->obj, (r->off + (page - r->start)) >> TESS_PAGE_SHIFT,
+				     below);
+	return memcmp(below, data, TESS_PAGE_SIZE) == 0;
+}
+
+static void
+compare_forgive_page(struct model_space *sp, struct tess_space *core, const struct model_run *r,
+		     uint64_t page)
+{
+	uint64_t idx;
+	struct model_pages *private = runs_private(sp, r, page, &idx);
+	struct model_page *p = pages_find(private, idx);
+	struct tess_view v;
+
+	tess_space_view(core, page, &v);
+	if (p == NULL || v.kind == TESS_VIEW_ANON)
+		return;
+	p->sure = false;
+	if (p->data == NULL || !compare_page_is_fresh(r, page, p->data))
+		return;
+	pages_drop(sp->model, private, idx, idx + 1);
+}
+
+void
+model_forgive(struct model_space *sp, struct tess_space *core, tess_va start, tess_va end)
+{
+	for (unsigned i = runs_place(sp, start); i < sp->nruns && sp->run[i].start < end; i++) {
+		const struct model_run *r = &sp->run[i];
+		uint64_t a = r->start > start ? r->start : start, b = r->end < end ? r->end : end;
+
+		for (; a < b; a += TESS_PAGE_SIZE)
+			compare_forgive_page(sp, core, r, a);
+		for (unsigned k = 0; r->obj != NULL && k < r->obj->pages.n; k++)
+			r->obj->pages.page[k].sure = false;
+	}
+}
+
 bool
 model_compare(struct model_space *sp, struct tess_space *core)
 {

@@ -112,6 +112,8 @@ enum tess_err model_shmdt(struct model_space *sp, tess_va addr);
 enum tess_err model_load(struct model_space *sp, tess_va va, uint8_t *byte);
 enum tess_err model_store(struct model_space *sp, tess_va va, uint8_t byte);
 enum tess_err model_fetch(struct model_space *sp, tess_va va);
+/* Only what an access does to a stack: it grows to va if it may. */
+void model_grow(struct model_space *sp, tess_va va);
 
 /* ---- Looking ---- */
 
@@ -138,6 +140,11 @@ bool model_compare_layout(struct model_space *sp, struct tess_space *core);
 bool model_compare_pages(struct model_space *sp, struct tess_space *core, tess_va start,
 			 tess_va end);
 bool model_compare(struct model_space *sp, struct tess_space *core);
+/*
+ * model_forgive: after a call during which memory ran out: pages of [start, end) that the model populated and the
+ * core could not may be missing, when nothing was stored in them.
+ */
+void model_forgive(struct model_space *sp, struct tess_space *core, tess_va start, tess_va end);
 /* Contents of a live object against tess_object_read(). */
 bool model_compare_object(struct model_object *o, struct tess_object *core);
 const char *model_report(const struct model *m);

@@ -18,7 +18,6 @@
 #include "mem.h"
 #include "program.h"
 
-
 static const uint8_t decode_calls[] = {
     CALL_MMAP,      CALL_MMAP,       CALL_MMAP,      CALL_MMAP,     CALL_MMAP,
     CALL_MMAP,      CALL_STORE,      CALL_STORE,     CALL_STORE,    CALL_STORE,

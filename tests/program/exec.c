@@ -314,19 +314,56 @@ exec_compare_result(struct exec *x, const struct exec_answer *a)
 			     a->want_value);
 }
 
+/*
+ * A failure was injected and the layouts differ: was it into a call that keeps what it did before it ran out of
+ * memory?  Then the model is brought to that state.
+ */
 static void
-exec_compare(struct exec *x, struct exec_space *s)
+exec_catch_up(struct exec *x, struct exec_space *s)
+{
+	struct exec_answer ignored = {.kind = RESULT_NONE};
+
+	switch (x->op->call) {
+	case CALL_LOAD:
+	case CALL_STORE:
+	case CALL_FETCH:
+		model_grow(s->model, exec_arg(x, 0));
+		break;
+	case CALL_MLOCK:
+	case CALL_MLOCK2:
+	case CALL_MADVISE:
+		exec_model_call(x, s, &ignored);
+		break;
+	}
+}
+
+/* The range that the last call may have changed, and what injected failures left out of it. */
+static void
+exec_compare_range(struct exec *x, struct exec_space *s, tess_va *start, tess_va *end)
+{
+	model_space_touched(s->model, start, end);
+	if (x->hit && *start < *end)
+		model_forgive(s->model, s->core, *start, *end);
+	if (x->compare_all) {
+		*start = 0;
+		*end = UINT64_MAX;
+	}
+}
+
+static void
+exec_compare(struct exec *x, struct exec_space *s, const struct exec_answer *a)
 {
 	tess_va start, end;
 	bool same;
 
 	if (s->core == NULL || s->model == NULL)
 		return;
+	exec_compare_range(x, s, &start, &end);
 	same = model_compare_layout(s->model, s->core);
-	model_space_touched(s->model, &start, &end);
-	if (x->compare_all) {
-		start = 0;
-		end = UINT64_MAX;
+	if (!same && x->hit && a->err != TESS_OK) {
+		exec_catch_up(x, s);
+		exec_compare_range(x, s, &start, &end);
+		same = model_compare_layout(s->model, s->core);
 	}
 	if (same && start < end)
 		same = model_compare_pages(s->model, s->core, start, end);
@@ -408,7 +445,7 @@ exec_op(struct exec *x, struct exec_answer *a)
 	if (a->kind != RESULT_NONE && a->kind != RESULT_SYS &&
 	    !(a->err != TESS_OK && exec_was_short(x, a)))
 		exec_compare_result(x, a);
-	exec_compare(x, s);
+	exec_compare(x, s, a);
 }
 
 static void

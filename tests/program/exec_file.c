@@ -8,7 +8,7 @@
 #include "exec_priv.h"
 #include "memfile.h"
 
-#define FD_FIRST     3 /* as where 0, 1 and 2 are taken */
+#define FD_FIRST     4 /* 0 to 2 are the terminal, 3 the program itself */
 #define PREAD_MOST   ((uint64_t)16 << 20)
 #define DEVICE_BYTES ((uint64_t)0x10000)
 

@@ -334,6 +334,13 @@ exec_plain_model(struct exec *x, struct model_space *sp)
 	return TESS_EINVAL;
 }
 
+/* Only the model's half of a call on a range. */
+void
+exec_model_call(struct exec *x, struct exec_space *s, struct exec_answer *a)
+{
+	a->want = exec_plain_model(x, s->model);
+}
+
 static void
 exec_plain(struct exec *x, struct exec_space *s, struct exec_answer *a)
 {

@@ -85,6 +85,7 @@ void exec_diverge(struct exec *x, const char *fmt, ...) __attribute__((format(pr
 bool exec_diverged(const struct exec *x);
 
 /* exec_mem.c: calls on memory */
+void exec_model_call(struct exec *x, struct exec_space *s, struct exec_answer *a);
 bool exec_memory_call(struct exec *x, struct exec_space *s, struct exec_answer *a);
 /* exec_file.c: calls on descriptors */
 bool exec_file_call(struct exec *x, struct exec_space *s, struct exec_answer *a);
