@@ -112,6 +112,63 @@ rcu_poll_refuses_a_held_lock(void **state)
 	base_stop();
 }
 
+/* ---- one reader inside its section for as long as the test likes ---- */
+
+enum reader_step {
+	READER_STARTS,
+	READER_INSIDE,
+	READER_MAY_LEAVE,
+	READER_OUT,
+	READER_MAY_END
+};
+static uint32_t reader_at;
+
+static void
+reader_wait(enum reader_step s)
+{
+	for (unsigned turn = 0; tess_load_acquire(&reader_at) != (uint32_t)s; turn++)
+		tess_port_relax(turn);
+}
+
+static void *
+slow_reader(void *arg)
+{
+	unit_thread_attach((unsigned)(uintptr_t)arg);
+	tess_rcu_enter();
+	tess_store_release(&reader_at, READER_INSIDE);
+	reader_wait(READER_MAY_LEAVE);
+	tess_rcu_exit();
+	tess_rcu_poll();
+	tess_store_release(&reader_at, READER_OUT);
+	reader_wait(READER_MAY_END);
+	unit_thread_detach();
+	return NULL;
+}
+
+static void
+rcu_poll_waits_for_a_reader(void **state)
+{
+	struct note a = {0};
+	pthread_t t;
+
+	(void)state;
+	base_start(2);
+	reader_at = READER_STARTS;
+	assert_int_equal(pthread_create(&t, NULL, slow_reader, (void *)1), 0);
+	reader_wait(READER_INSIDE);
+	tess_rcu_defer(&a.rcu, note_run);
+	for (unsigned i = 0; i < 10; i++)
+		tess_rcu_poll();
+	assert_int_equal(a.ran, 0);
+	tess_store_release(&reader_at, READER_MAY_LEAVE);
+	reader_wait(READER_OUT);
+	tess_rcu_poll();
+	assert_int_equal(a.ran, 1);
+	tess_store_release(&reader_at, READER_MAY_END);
+	pthread_join(t, NULL);
+	base_stop();
+}
+
 /* ---- a writer replaces a node that readers follow; the node is poisoned when it is freed ---- */
 
 static TESS_RCU(struct note) shared;
@@ -187,6 +244,7 @@ main(void)
 	    cmocka_unit_test(rcu_poll_keeps_to_its_cpu),
 	    cmocka_unit_test(rcu_drain_is_exhaustive),
 	    cmocka_unit_test(rcu_poll_refuses_a_held_lock),
+	    cmocka_unit_test(rcu_poll_waits_for_a_reader),
 	    cmocka_unit_test(rcu_defer_waits_for_readers),
 	};
 
