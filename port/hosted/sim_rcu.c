@@ -9,8 +9,12 @@
  * thread waits on the core's behalf, one synchronize for all cookies drawn meanwhile:
  *
  *	gp_start	 asked := asked + 1, wake the helper if it sleeps	   cookie = asked
- *	helper		 a := asked; synchronize; ended := a; wake waiters
+ *	helper		 nap; a := asked; synchronize; ended := a; wake waiters
  *	gp_done(cookie)	 ended >= cookie
+ *	gp_wait		 the helper's nap ends now
+ *
+ * The nap gathers cookies.  Without it the helper would run all the time beside the CPUs it serves, and
+ * a third of a two-processor machine would go into waking it.
  *
  * It is started by the first gp_start and joined when the machine goes.  It reads nothing under RCU,
  * so it is not registered as a reader.
@@ -24,14 +28,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include "sim_priv.h"
+
+#define GP_NAP_NS 200000
 
 struct sim_gp {
 	uint64_t asked;    /* A: cookies drawn */
 	uint64_t ended;    /* A: cookies done */
 	uint32_t bell;     /* A: changes when the helper has something to do */
 	uint32_t sleeping; /* A: the helper waits on `bell` */
+	uint32_t urgent;   /* A: changes when someone waits for an end */
 	uint32_t done;     /* A: changes when `ended` does */
 	uint32_t stop;     /* A */
 	uint32_t started;  /* A: 0 no helper, 1 being started, 2 runs */
@@ -45,6 +53,14 @@ gp_sleep(uint32_t *word, uint32_t value)
 }
 
 static void
+gp_nap(uint32_t *word, uint32_t value)
+{
+	const struct timespec nap = {.tv_nsec = GP_NAP_NS};
+
+	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &nap, NULL, 0);
+}
+
+static void
 gp_wake(uint32_t *word)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
@@ -54,13 +70,13 @@ static void *
 gp_helper(void *arg)
 {
 	struct sim_gp *gp = arg;
+	uint32_t urgent = 0;
 
 	while (!tess_load_acquire(&gp->stop)) { /* pairs with tess_sim_gp_destroy() */
 		uint32_t bell = tess_load_acquire(&gp->bell);
-		uint64_t asked =
-		    tess_load_acquire(&gp->asked); /* pairs with tess_port_gp_start() */
+		uint64_t asked;
 
-		if (asked == tess_load_relaxed(&gp->ended)) {
+		if (tess_load_acquire(&gp->asked) == tess_load_relaxed(&gp->ended)) {
 			tess_store_relaxed(&gp->sleeping, 1);
 			tess_fence_full(); /* pairs with gp_ring(): sleeping before bell */
 			if (tess_load_acquire(&gp->bell) == bell)
@@ -68,6 +84,9 @@ gp_helper(void *arg)
 			tess_store_relaxed(&gp->sleeping, 0);
 			continue;
 		}
+		gp_nap(&gp->urgent, urgent); /* returns at once when it has changed */
+		urgent = tess_load_relaxed(&gp->urgent);
+		asked = tess_load_acquire(&gp->asked); /* pairs with tess_port_gp_start() */
 		tess_sim_qsbr_synchronize();
 		tess_store_release(&gp->ended, asked); /* pairs with tess_port_gp_done() */
 		tess_add_acqrel(&gp->done, 1);
@@ -109,6 +128,8 @@ tess_sim_gp_destroy(struct sim_gp *gp)
 {
 	if (tess_load_acquire(&gp->started) == 2) {
 		tess_store_release(&gp->stop, 1); /* pairs with gp_helper() */
+		tess_add_acqrel(&gp->urgent, 1);
+		gp_wake(&gp->urgent);
 		gp_ring(gp);
 		pthread_join(gp->helper, NULL);
 	}
@@ -201,6 +222,8 @@ tess_port_gp_wait(uint64_t cookie)
 		return;
 	}
 	tess_host_offline(h);
+	tess_add_acqrel(&gp->urgent, 1);
+	gp_wake(&gp->urgent);
 	while (tess_load_acquire(&gp->ended) < cookie) {
 		uint32_t done = tess_load_acquire(&gp->done);
 
