@@ -268,22 +268,23 @@ compare_page_is_fresh(const struct model_run *r, uint64_t page, const uint8_t *d
 	return memcmp(below, data, TESS_PAGE_SIZE) == 0;
 }
 
+/* Private pages of r between idx lo and hi of `private`, of which idx `first` is r's first. */
 static void
-compare_forgive_page(struct model_space *sp, struct tess_space *core, const struct model_run *r,
-		     uint64_t page)
+compare_forgive_pages(struct model_space *sp, struct tess_space *core, const struct model_run *r,
+		      struct model_pages *private, uint64_t first, uint64_t lo, uint64_t hi)
 {
-	uint64_t idx;
-	struct model_pages *private = runs_private(sp, r, page, &idx);
-	struct model_page *p = pages_find(private, idx);
-	struct tess_view v;
+	for (unsigned i = pages_place(private, hi); i > pages_place(private, lo);) {
+		struct model_page *p = &private->page[--i];
+		uint64_t page = r->start + ((p->idx - first) << TESS_PAGE_SHIFT);
+		struct tess_view v;
 
-	tess_space_view(core, page, &v);
-	if (p == NULL || v.kind == TESS_VIEW_ANON)
-		return;
-	p->sure = false;
-	if (p->data == NULL || !compare_page_is_fresh(r, page, p->data))
-		return;
-	pages_drop(sp->model, private, idx, idx + 1);
+		tess_space_view(core, page, &v);
+		if (v.kind == TESS_VIEW_ANON)
+			continue;
+		p->sure = false;
+		if (p->data != NULL && compare_page_is_fresh(r, page, p->data))
+			pages_drop(sp->model, private, p->idx, p->idx + 1);
+	}
 }
 
 void
@@ -291,10 +292,13 @@ model_forgive(struct model_space *sp, struct tess_space *core, tess_va start, te
 {
 	for (unsigned i = runs_place(sp, start); i < sp->nruns && sp->run[i].start < end; i++) {
 		const struct model_run *r = &sp->run[i];
-		uint64_t a = r->start > start ? r->start : start, b = r->end < end ? r->end : end;
+		uint64_t a = r->start > start ? r->start : start, b = r->end < end ? r->end : end,
+			 first;
+		struct model_pages *private = runs_private(sp, r, r->start, &first);
 
-		for (; a < b; a += TESS_PAGE_SIZE)
-			compare_forgive_page(sp, core, r, a);
+		compare_forgive_pages(sp, core, r, private, first,
+				      first + ((a - r->start) >> TESS_PAGE_SHIFT),
+				      first + ((b - r->start) >> TESS_PAGE_SHIFT));
 		for (unsigned k = 0; r->obj != NULL && k < r->obj->pages.n; k++)
 			r->obj->pages.page[k].sure = false;
 	}
