@@ -23,7 +23,7 @@ struct checker {
 static bool
 check_wrong(struct checker *c, const char *expected)
 {
-	c->err->line = c->at.line;
+	c->err->line = c->at.line == 0 ? 1 : c->at.line; /* an empty file */
 	c->err->expected = expected;
 	c->err->found[0] = 0;
 	return false;
