@@ -201,8 +201,8 @@ page_steal(struct tess_page_room *room)
 		pg = chain_pop(&c);
 		chain_home(room, &c);
 	}
-	tess_spin_unlock(&room->steal, TESS_RANK_STEAL);
 	tess_history("page steal", pg != NULL ? tess_page_pa(pg) : 0, moves, 0);
+	tess_spin_unlock(&room->steal, TESS_RANK_STEAL);
 	return pg;
 }
 
