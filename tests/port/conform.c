@@ -14,6 +14,7 @@
 #include "conform.h"
 
 #define CONF_ROUNDS 2000
+#define CONF_SLEEPS 200       /* even */
 #define CONF_TURNS  20000000u /* turns of a wait before it is given up; the clock is on trial, too */
 #define CONF_SLOTS  64        /* objects of the reader test */
 
@@ -165,7 +166,7 @@ peer_fence(uint32_t self)
 static void
 peer_sleep(uint32_t self)
 {
-	for (uint32_t i = 1; self == 0 && i <= CONF_ROUNDS; i += 2) {
+	for (uint32_t i = 1; self == 0 && i <= CONF_SLEEPS; i += 2) {
 		while (tess_load_acquire(&conf.word) != i)
 			tess_port_block(&conf.word, i - 1);
 		tess_store_release(&conf.word, i + 1);
@@ -560,7 +561,7 @@ conf_sleep(void)
 
 	tess_store_relaxed(&conf.word, 0);
 	job_start(JOB_SLEEP);
-	for (uint32_t i = 1; i <= CONF_ROUNDS && good; i += 2) {
+	for (uint32_t i = 1; i <= CONF_SLEEPS && good; i += 2) {
 		tess_store_release(&conf.word, i);
 		tess_port_wake(&conf.word);
 		good = conf_until(&conf.word, i + 1);
@@ -568,7 +569,7 @@ conf_sleep(void)
 	conf_ok(good && job_wait(), "wake reaches a CPU that blocks");
 	tess_store_relaxed(&conf.word, 0);
 	job_start(JOB_SLEEP);
-	for (uint32_t i = 1; i <= CONF_ROUNDS; i += 2) {
+	for (uint32_t i = 1; i <= CONF_SLEEPS; i += 2) {
 		tess_store_release(&conf.word, i);
 		tess_port_wake(&conf.word);
 		while (tess_load_acquire(&conf.word) != i + 1)
@@ -601,7 +602,7 @@ conf_readers(void)
 	tess_store_relaxed(&conf.current, 0);
 	tess_store_relaxed(&conf.alive[0], 1);
 	job_start(JOB_READ);
-	for (uint32_t i = 1; i < 300; i++) {
+	for (uint32_t i = 1; i < 100; i++) {
 		tess_store_relaxed(&conf.alive[i % CONF_SLOTS], 1);
 		tess_store_release(&conf.current, i); /* pairs with peer_read() */
 		tess_port_gp_wait(tess_port_gp_start());
