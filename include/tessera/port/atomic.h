@@ -15,8 +15,8 @@
 #include TESS_PORT_ATOMIC_H
 #else
 
-#define tess_load_relaxed(p)	 __atomic_load_n((p), __ATOMIC_RELAXED)
-#define tess_load_acquire(p)	 __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define tess_load_relaxed(p)     __atomic_load_n((p), __ATOMIC_RELAXED)
+#define tess_load_acquire(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define tess_store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define tess_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
