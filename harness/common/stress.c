@@ -20,13 +20,14 @@
 #include "bare.h"
 #include "stress.h"
 
-#define STRESS_SLOTS 6
-#define STRESS_PAGES 8
-#define STRESS_BASE  ((tess_va)0x100000000000)
-#define STRESS_SLOT  ((tess_va)4 << 20)
-#define STRESS_CPU   (STRESS_SLOT * 64)
-#define STRESS_TAG   ((uint64_t)0x5a << 56)
-#define STRESS_NOTES 8
+#define STRESS_SLOTS  6
+#define STRESS_PAGES  8
+#define STRESS_BASE   ((tess_va)0x100000000000)
+#define STRESS_SLOT   ((tess_va)4 << 20)
+#define STRESS_CPU    (STRESS_SLOT * 64)
+#define STRESS_TAG    ((uint64_t)0x5a << 56)
+#define STRESS_NOTES  8
+#define STRESS_LATELY 8
 
 /* One region; P: its owner only, A: read by all. */
 struct stress_region {
@@ -39,7 +40,8 @@ static struct {
 	struct tess_space *space;
 	struct stress_region region[TESS_CPU_MAX][STRESS_SLOTS];
 	uint64_t seen[TESS_CPU_MAX]; /* P: accesses of other CPUs' regions that succeeded */
-	uint64_t forks;              /* A */
+	unsigned lately[TESS_CPU_MAX][STRESS_LATELY]; /* P: where it looked */
+	uint64_t forks;                               /* A */
 	uint64_t ops;
 } stress;
 
@@ -300,12 +302,26 @@ stress_op_hole(unsigned cpu, unsigned slot)
 
 /* ---- What everybody does with others' regions ---- */
 
+/*
+ * Where to look: every other time where this CPU looked lately, as its TLB may hold that still.
+ * gives: (owner * STRESS_SLOTS + slot) * STRESS_PAGES + page
+ */
+static unsigned
+stress_target(unsigned cpu, uint64_t *rnd)
+{
+	unsigned *lately = &stress.lately[cpu][stress_random(rnd, STRESS_LATELY)];
+
+	if (stress_random(rnd, 2) == 0)
+		*lately = (unsigned)stress_random(rnd, bare_ncpu * STRESS_SLOTS * STRESS_PAGES);
+	return *lately;
+}
+
 static void
 stress_look(unsigned cpu, uint64_t *rnd)
 {
-	unsigned owner = (unsigned)stress_random(rnd, bare_ncpu);
-	unsigned slot = (unsigned)stress_random(rnd, STRESS_SLOTS);
-	unsigned page = (unsigned)stress_random(rnd, STRESS_PAGES);
+	unsigned target = stress_target(cpu, rnd), page = target % STRESS_PAGES;
+	unsigned slot = target / STRESS_PAGES % STRESS_SLOTS;
+	unsigned owner = target / STRESS_PAGES / STRESS_SLOTS;
 	tess_va va = stress_va(owner, slot, page);
 	uint32_t live = tess_load_acquire(&stress.region[owner][slot].live); /* stress_revoked() */
 	uint64_t v = 0;
@@ -447,6 +463,7 @@ suite_stress(void)
 	stress_moving();
 	stress_truncate();
 	stress_execute();
+	stress_race();
 	tess_quiesce();
 	tess_machine_check();
 	tess_page_counts_get(&after);

@@ -38,5 +38,6 @@ void stress_copies(void);
 void stress_moving(void);
 void stress_truncate(void);
 void stress_execute(void);
+void stress_race(void);
 
 #endif

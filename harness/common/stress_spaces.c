@@ -241,3 +241,125 @@ stress_execute(void)
 	tess_space_destroy(spaces.space[0]);
 	stress_part("execute rights come and go");
 }
+
+/* ---- Races: one page, taken away again and again, while everybody else touches nothing but that page ---- */
+
+enum spaces_way {
+	RACE_UNMAP,
+	RACE_NONE,
+	RACE_READ,
+	RACE_WAYS
+};
+
+static struct {
+	enum spaces_way way;
+	uint32_t turn; /* A: odd: the right was taken away before, and is given back later */
+	uint32_t stop; /* A */
+	uint64_t rounds;
+	uint64_t refused[TESS_CPU_MAX], done[TESS_CPU_MAX]; /* P */
+} race;
+
+/* A whole slot of the table above, so that the last table goes with the page. */
+#define RACE_VA    ((tess_va)0x300000000000)
+#define RACE_BYTES ((uint64_t)2 << 20)
+
+static void
+race_take(struct tess_space *sp)
+{
+	enum tess_err e;
+
+	if (race.way == RACE_UNMAP)
+		e = tess_munmap(sp, RACE_VA, RACE_BYTES);
+	else
+		e = tess_mprotect(sp, RACE_VA, RACE_BYTES,
+				  race.way == RACE_NONE ? TESS_PROT_NONE : TESS_PROT_READ);
+	stress_require(e == TESS_OK, "a right could not be taken away", race.way, e);
+}
+
+static void
+race_give(struct tess_space *sp)
+{
+	if (race.way == RACE_UNMAP)
+		stress_map(sp, RACE_VA, RACE_BYTES);
+	else
+		stress_require(tess_mprotect(sp, RACE_VA, RACE_BYTES,
+					     TESS_PROT_READ | TESS_PROT_WRITE) == TESS_OK,
+			       "a right could not be given back", race.way, 0);
+}
+
+static void
+race_owner(struct tess_space *sp)
+{
+	uint64_t rnd = stress_seed(0);
+
+	for (uint64_t i = 0; i < race.rounds; i++) {
+		race_take(sp);
+		tess_add_acqrel(&race.turn, 1); /* pairs with race_toucher() */
+		for (uint64_t k = stress_random(&rnd, 60); k > 0; k--)
+			tess_port_relax(0);
+		tess_add_acqrel(&race.turn, 1); /* pairs with race_toucher() */
+		race_give(sp);
+		for (uint64_t k = stress_random(&rnd, 60); k > 0; k--)
+			tess_port_relax(0);
+	}
+	tess_store_release(&race.stop, 1);
+}
+
+/* An access that began and ended in one odd turn was made while the right was gone. */
+static void
+race_toucher(unsigned cpu)
+{
+	while (tess_load_relaxed(&race.stop) == 0) {
+		uint32_t turn = tess_load_acquire(&race.turn); /* pairs with race_owner() */
+		enum tess_err e = bare_store64(RACE_VA + 8 * cpu, turn);
+
+		tess_fence_full(); /* the access before the second look */
+		if (turn % 2 == 1 && tess_load_acquire(&race.turn) == turn)
+			stress_require(e == TESS_SIGSEGV, "a store after the right was taken away",
+				       race.way, e);
+		stress_require(e == TESS_OK || e == TESS_SIGSEGV, "neither stored nor SIGSEGV",
+			       race.way, e);
+		race.done[cpu] += e == TESS_OK;
+		race.refused[cpu] += e == TESS_SIGSEGV;
+	}
+}
+
+static void
+race_worker(void *arg, unsigned cpu)
+{
+	struct tess_space *sp = arg;
+
+	bare_run(sp);
+	bare_barrier_wait(&spaces.barrier);
+	if (cpu == 0)
+		race_owner(sp);
+	else
+		race_toucher(cpu);
+	bare_run(NULL);
+}
+
+void
+stress_race(void)
+{
+	uint64_t done = 0, refused = 0;
+
+	race.rounds = bare_option_number("ops", 1500);
+	spaces.barrier.n = bare_ncpu;
+	for (race.way = RACE_UNMAP; race.way < RACE_WAYS; race.way++) {
+		struct tess_space *sp = stress_space();
+
+		race.turn = race.stop = 0;
+		stress_map(sp, RACE_VA, RACE_BYTES);
+		bare_on_all(bare_ncpu, race_worker, sp);
+		tess_space_check(sp);
+		tess_space_destroy(sp);
+	}
+	for (unsigned i = 0; i < bare_ncpu; i++) {
+		done += race.done[i];
+		refused += race.refused[i];
+	}
+	tap_note("%lu stores went through, %lu were refused", done, refused);
+	stress_require(bare_ncpu == 1 || (done > 0 && refused > 0), "there was no race", done,
+		       refused);
+	stress_part("faults race with the loss of their right");
+}
