@@ -207,14 +207,14 @@ gather_free(struct tess_gather *g)
 	g->nframes = 0;
 }
 
-/* Mutexes rank below the page queues; every lock from there on is a spin lock. */
+/* Mutexes rank below the chunks; every lock from there on is a spin lock (docs/LOCKS.md). */
 static bool
 no_spin_held(void)
 {
 	const struct tess_cpu *cpu = tess_cpu();
 
 	for (uint32_t i = 0; i < cpu->nheld; i++) {
-		if (cpu->rank[i] >= TESS_RANK_QUEUE)
+		if (cpu->rank[i] >= TESS_RANK_CHUNK)
 			return false;
 	}
 	return true;
