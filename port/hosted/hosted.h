@@ -23,6 +23,7 @@
  *   balance		preemption or a read section was left open at a quiescent point
  *   context		a port call in the wrong context (block in a read section, IPI with a spin lock)
  *   bbm		break-before-make violated (aarch64)
+ *   (AddressSanitizer builds) the contents of free frames are poisoned
  *   livelock	the fault handler calls a fault settled again and again
  *   reserved, bus	a table entry with bits that must be zero, or that leads outside RAM
  *

@@ -16,6 +16,9 @@
  *	│    │      │ table bases               │		 or hardware with no core on it)
  *	└────┴──────┴───────────────────────────┘
  *
+ * Under AddressSanitizer a dead frame is poisoned as well: the core's use of a page or a PTE page after
+ * its free is reported at the instruction that does it.
+ *
  * So the frame-reuse oracle is one atomic operation where a frame is born or dies, and one where a
  * TLB entry comes or goes; it never scans TLBs.
  */
@@ -28,6 +31,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "sim_priv.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define PHYS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PHYS_ASAN 1
+#endif
+#endif
+#ifdef PHYS_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, n)   ((void)(at), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(at, n) ((void)(at), (void)(n))
+#endif
 
 #define PHYS_SHELF_MAX 16 /* arenas kept; more are unmapped */
 #define PHYS_CLEAR_BYTES \
@@ -84,9 +101,23 @@ fail:
 static void
 phys_unmake(struct sim_arena *a)
 {
+	ASAN_UNPOISON_MEMORY_REGION(a->ram, a->bytes); /* the addresses may be used again */
 	munmap(a->ram, a->bytes);
 	munmap(a->frames, a->frames_bytes);
 	free(a);
+}
+
+/* What the last machine left dead is plain memory for the next. */
+static void
+phys_unpoison(struct sim_arena *a)
+{
+#ifdef PHYS_ASAN
+	for (uint64_t i = 0; i < a->bytes / TESS_PAGE_SIZE; i++)
+		if (a->frames[i] & SIM_FRAME_DEAD)
+			ASAN_UNPOISON_MEMORY_REGION(a->ram + i * TESS_PAGE_SIZE, TESS_PAGE_SIZE);
+#else
+	(void)a;
+#endif
 }
 
 struct sim_arena *
@@ -104,6 +135,7 @@ tess_sim_arena_get(uint64_t bytes)
 	pthread_mutex_unlock(&phys_mutex);
 	if (a == NULL)
 		return phys_make(bytes);
+	phys_unpoison(a);
 	if (a->frames_bytes <= PHYS_CLEAR_BYTES)
 		memset(a->frames, 0, a->frames_bytes);
 	else
@@ -236,10 +268,12 @@ void
 tess_port_frame_alloc(tess_pa pa)
 {
 	phys_turn(tess_sim_self("frame_alloc"), pa, SIM_FRAME_LIVE, "allocated");
+	ASAN_UNPOISON_MEMORY_REGION(tess_port_direct(pa), TESS_PAGE_SIZE);
 }
 
 void
 tess_port_frame_free(tess_pa pa)
 {
 	phys_turn(tess_sim_self("frame_free"), pa, SIM_FRAME_DEAD, "freed");
+	ASAN_POISON_MEMORY_REGION(tess_port_direct(pa), TESS_PAGE_SIZE);
 }

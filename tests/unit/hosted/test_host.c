@@ -70,6 +70,29 @@ test_arena_is_reused(void **state)
 	tess_sim_host_free(h);
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+
+static void
+test_free_frames_are_poisoned(void **state)
+{
+	char *p = tess_port_direct(util_frame(9));
+
+	(void)state;
+	tess_port_frame_alloc(util_frame(9));
+	assert_false(__asan_address_is_poisoned(p));
+	tess_port_frame_free(util_frame(9));
+	assert_true(__asan_address_is_poisoned(p) && __asan_address_is_poisoned(p + 4095));
+	assert_false(__asan_address_is_poisoned(p + 4096));
+	tess_port_frame_alloc(util_frame(9));
+	assert_false(__asan_address_is_poisoned(p));
+	tess_port_frame_free(
+	    util_frame(9)); /* the next machine finds plain memory: util_start() clears it */
+	util_stop(NULL);
+	start_single(NULL);
+}
+#endif
+
 /* Two machines in one thread, side by side. */
 static void
 test_two_machines(void **state)
@@ -533,21 +556,25 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_create_refuses),
-	    cmocka_unit_test(test_arena_is_reused),
-	    cmocka_unit_test(test_no_host),
-	    cmocka_unit_test_setup_teardown(test_two_machines, start_single, util_stop),
-	    cmocka_unit_test_setup_teardown(test_gp_single, start_single, util_stop),
-	    cmocka_unit_test_setup_teardown(test_time_single, start_single, util_stop),
-	    cmocka_unit_test_setup_teardown(test_fail_nth, start_single, util_stop),
-	    cmocka_unit_test_setup_teardown(test_ipi_single, start_single, util_stop),
-	    cmocka_unit_test_setup_teardown(test_block_wake, start_threads, util_stop),
-	    cmocka_unit_test_setup_teardown(test_gp_threads, start_threads, util_stop),
-	    cmocka_unit_test_setup_teardown(test_gp_waits_for_reader, start_threads, util_stop),
-	    cmocka_unit_test_setup_teardown(test_shootdown, start_threads, util_stop),
-	    cmocka_unit_test_setup_teardown(test_ipi_storm, start_threads, util_stop),
-	    cmocka_unit_test_setup_teardown(test_bind, start_threads, util_stop),
-	    cmocka_unit_test_setup_teardown(test_attach_twice, start_threads, util_stop),
+		cmocka_unit_test(test_create_refuses),
+		cmocka_unit_test(test_arena_is_reused),
+		cmocka_unit_test(test_no_host),
+#if defined(__SANITIZE_ADDRESS__)
+		cmocka_unit_test_setup_teardown(test_free_frames_are_poisoned, start_single,
+						util_stop),
+#endif
+		cmocka_unit_test_setup_teardown(test_two_machines, start_single, util_stop),
+		cmocka_unit_test_setup_teardown(test_gp_single, start_single, util_stop),
+		cmocka_unit_test_setup_teardown(test_time_single, start_single, util_stop),
+		cmocka_unit_test_setup_teardown(test_fail_nth, start_single, util_stop),
+		cmocka_unit_test_setup_teardown(test_ipi_single, start_single, util_stop),
+		cmocka_unit_test_setup_teardown(test_block_wake, start_threads, util_stop),
+		cmocka_unit_test_setup_teardown(test_gp_threads, start_threads, util_stop),
+		cmocka_unit_test_setup_teardown(test_gp_waits_for_reader, start_threads, util_stop),
+		cmocka_unit_test_setup_teardown(test_shootdown, start_threads, util_stop),
+		cmocka_unit_test_setup_teardown(test_ipi_storm, start_threads, util_stop),
+		cmocka_unit_test_setup_teardown(test_bind, start_threads, util_stop),
+		cmocka_unit_test_setup_teardown(test_attach_twice, start_threads, util_stop),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);
