@@ -193,7 +193,7 @@ check_record(struct checker *c)
 	if (r->kind == TRACE_OBJECT || r->kind < TRACE_OBJECT)
 		return check_wrong(c, "a record (headers and objects stand at the top)");
 	if (r->kind == TRACE_SIZE)
-		return object_known(c, r->obj, r->line) ||
+		return (r->obj.backing >= TRACE_FILE && object_known(c, r->obj, r->line)) ||
 		       check_wrong(c, "the size of a declared object");
 	if (r->kind == TRACE_EXEC)
 		return space_born(c, r->space) && check_block(c);
