@@ -68,6 +68,31 @@ def judge(output, status, timed_out=False):
     return v
 
 
+LIVE = set()  # what run() has started and not yet ended, in all threads
+
+
+def end_on_signal(number, _frame):
+    """A script that is told to end takes its children with it, whatever its threads wait for."""
+    for process in list(LIVE):
+        stop(process)
+    os._exit(128 + number)
+
+
+signal.signal(signal.SIGTERM, end_on_signal)
+signal.signal(signal.SIGINT, end_on_signal)
+
+
+def stop(process):
+    """End a whole process group: politely, so that a script ends its own groups, then for good."""
+    for how, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, None)):
+        if process.poll() is None:
+            os.killpg(process.pid, how)
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                pass
+
+
 def wait(process, timeout, out, stop_at):
     """True when it ended (or printed a line that starts with `stop_at`) in time."""
     if stop_at is None:
@@ -96,13 +121,13 @@ def run(cmd, timeout, cwd=None, env=None, stop_at=None):
                                  start_new_session=True)
         except OSError as e:
             return f"{cmd[0]}: {e.strerror}\n", 127, False
+        LIVE.add(p)
         timed_out = False
         try:
             timed_out = not wait(p, timeout, out, stop_at)
         finally:
-            if p.poll() is None:
-                os.killpg(p.pid, signal.SIGKILL)
-                p.wait()
+            stop(p)
+            LIVE.discard(p)
         out.seek(0)
         return out.read().decode(errors="replace"), p.returncode, timed_out
 
