@@ -79,9 +79,11 @@ mmap_args(struct replay *r, struct tess_mmap_args *a)
 		return;
 	a->handle = replay_handle(r, r->rec.obj, r->rec.mode);
 	/* No object and not anonymous: a descriptor that is closed, or one that cannot be mapped. */
-	if (a->handle.kind == TESS_HANDLE_NONE)
-		a->handle.kind = trace_errno_number("ENODEV", 6) == r->rec.err ? TESS_HANDLE_OTHER
-									       : TESS_HANDLE_BAD;
+	if (a->handle.kind == TESS_HANDLE_NONE) {
+		bool unmappable = r->rec.err == trace_errno_number("ENODEV", 6);
+		a->handle.kind = unmappable ? TESS_HANDLE_OTHER : TESS_HANDLE_BAD;
+		a->handle.mode = r->rec.mode;
+	}
 }
 
 /* The core's own placement.  true: it chose the recorded address, the call is done. */
