@@ -464,6 +464,7 @@ suite_stress(void)
 	stress_truncate();
 	stress_execute();
 	stress_race();
+	stress_files();
 	tess_quiesce();
 	tess_machine_check();
 	tess_page_counts_get(&after);

@@ -4,6 +4,7 @@
  *
  *	stress.c	 one space, all CPUs: map, write, protect, fork, unmap, with neighbours looking on
  *	stress_spaces.c	 many spaces: copies on write, spaces that move over CPUs, truncation under access
+ *	stress_files.c	 one file: fetched once, written back, copied privately
  */
 #ifndef STRESS_H
 #define STRESS_H
@@ -39,5 +40,6 @@ void stress_moving(void);
 void stress_truncate(void);
 void stress_execute(void);
 void stress_race(void);
+void stress_files(void);
 
 #endif
