@@ -60,7 +60,7 @@ tess_index_path(struct dir_path *p, struct tess_index_dir *root, uint64_t key)
 {
 	p->height = root->level;
 	for (unsigned level = p->height;; level--) {
-		unsigned slot = dir_slot(root, key);
+		unsigned slot = (unsigned)dir_slot(root, key);
 
 		p->node[level] = root;
 		p->slot[level] = slot;
@@ -118,8 +118,8 @@ shape_run(struct shape *s, struct tess_index *ix, uint64_t lo, uint64_t hi, unsi
 	s->jl = s->jr = NULL;
 	s->lo = s->a->lo;
 	s->hi = s->b->hi;
-	s->pre = leaf_from(s->a, lo);
-	s->post = leaf_from(s->b, hi);
+	s->pre = (unsigned)leaf_from(s->a, lo);
+	s->post = (unsigned)leaf_from(s->b, hi);
 	s->total = leaf_live(s->a, 0, s->pre) + n + leaf_live(s->b, s->post, INDEX_LEAF);
 	s->leaves = shape_leaves_for(s->total);
 }
@@ -315,6 +315,13 @@ shape_make_leaves(struct shape *s, struct tess_index_edit *e, struct tess_range 
 
 /* ---- new directory nodes ---- */
 
+static void
+dir_clear_keys(struct tess_index_dir *d)
+{
+	for (unsigned i = 0; i < INDEX_FANOUT; i++)
+		d->key[i] = INDEX_KEY_MAX;
+}
+
 /* Deals `total` children to `nodes` nodes of one level. */
 struct dir_dealer {
 	struct tess_index_edit *e;
@@ -334,6 +341,7 @@ deal_dir(struct dir_dealer *d, uint64_t lo)
 	node->lo = lo;
 	node->hi = d->hi;
 	node->next = NULL;
+	dir_clear_keys(node);
 	if (d->at != NULL) {
 		d->at->hi = lo;
 		d->at->next = node;
@@ -596,6 +604,7 @@ tess_index_init(struct tess_index *ix, uint64_t lo, uint64_t hi)
 	tess_index_leaf_init(leaf, lo, hi);
 	d->n = 1;
 	d->level = 1;
+	dir_clear_keys(d);
 	d->lo = d->key[0] = lo;
 	d->hi = hi;
 	d->child[0].leaf = leaf;

@@ -65,7 +65,7 @@ tess_index_relock(struct tess_index_edit *e, uint64_t lo, uint64_t hi)
 void
 tess_index_unlock(struct tess_index_edit *e) TESS_NO_ANALYSIS
 {
-	if (TESS_UNLIKELY(e->leaves != NULL || e->dirs != NULL))
+	if (TESS_UNLIKELY(e->leaves != NULL)) /* nodes come with leaves */
 		tess_index_edit_drop(e);
 	tess_mutex_unlock(&e->ix->lock, e->rank);
 }
@@ -107,10 +107,12 @@ tess_index_prepare(struct tess_index_edit *e, uint64_t lo, uint64_t hi, unsigned
 	struct tess_index *ix = e->ix;
 	struct tess_index_leaf *leaf;
 	unsigned gone = 0, left;
+	size_t slot, end;
 
 	TESS_HELD(&ix->lock);
-	TESS_DEBUG(lo < hi && e->lo <= lo && hi <= e->hi && ix->lo <= lo && hi <= ix->hi);
-	if (TESS_UNLIKELY(e->leaves != NULL || e->dirs != NULL))
+	TESS_DEBUG(lo < hi && e->lo <= lo && hi <= e->hi);
+	TESS_WALK(ix->lo <= lo && hi <= ix->hi);
+	if (TESS_UNLIKELY(e->leaves != NULL))
 		tess_index_edit_drop(e);
 	e->prepared = false;
 	e->from = lo;
@@ -119,15 +121,17 @@ tess_index_prepare(struct tess_index_edit *e, uint64_t lo, uint64_t hi, unsigned
 	leaf = index_leaf(ix, lo);
 	if (TESS_UNLIKELY(hi > leaf->hi))
 		return tess_index_shape_prepare(e, lo, hi, n);
-	e->slot = e->end = leaf_from(leaf, lo);
-	while (e->end < INDEX_LEAF && leaf->start[e->end] < hi)
-		gone += leaf->range[e->end++] != NULL;
+	slot = end = leaf_from(leaf, lo);
+	for (; end < INDEX_LEAF && leaf->start[end] < hi; end++)
+		gone += leaf->range[end] != NULL;
 	left = leaf->count - gone + n;
 	if (TESS_UNLIKELY(left > INDEX_LEAF))
 		return tess_index_shape_prepare(e, lo, hi, n);
 	if (n < gone && left <= INDEX_LEAF / 2 && leaf_may_join(ix, leaf, left) &&
 	    tess_index_shape_prepare(e, lo, hi, n) == TESS_OK)
 		return TESS_OK;
+	e->slot = (unsigned)slot;
+	e->end = (unsigned)end;
 	e->leaf = leaf; /* also when memory for a join is missing: it is worth no failure */
 	e->prepared = true;
 	return TESS_OK;
@@ -148,8 +152,8 @@ tess_index_bury(struct tess_range *old, struct list_cursor *kept)
 }
 
 static void
-leaf_hem(const struct tess_index *ix, const struct tess_index_leaf *leaf, unsigned slot,
-	 unsigned end, struct leaf_hem *h)
+leaf_hem(const struct tess_index *ix, const struct tess_index_leaf *leaf, size_t slot, size_t end,
+	 struct leaf_hem *h)
 {
 	while (slot > 0 && leaf->range[slot - 1] == NULL)
 		slot--;
@@ -161,7 +165,7 @@ leaf_hem(const struct tess_index *ix, const struct tess_index_leaf *leaf, unsign
 
 /* The ranges in [slot, end) go: their holes are counted out.  => gives: how many */
 static unsigned
-leaf_leave(struct tess_index_leaf *leaf, unsigned slot, unsigned end, struct leaf_hem *h,
+leaf_leave(struct tess_index_leaf *leaf, size_t slot, size_t end, struct leaf_hem *h,
 	   struct tess_range *rs, unsigned n)
 {
 	uint64_t at = h->before;
@@ -177,12 +181,15 @@ leaf_leave(struct tess_index_leaf *leaf, unsigned slot, unsigned end, struct lea
 		if (gone++ == 0)
 			h->was = r->start;
 		if (at != HEM_NONE)
-			tess_index_holes_drop(leaf, r->start - at);
+			holes_drop(leaf, r->start - at);
 		at = r->end;
-		tess_index_bury(r, &kept);
+		if (n == 0)
+			tess_store_release(&r->dead, 1); /* pairs as in tess_index_bury() */
+		else
+			tess_index_bury(r, &kept);
 	}
 	if (at != HEM_NONE)
-		tess_index_holes_drop(leaf, h->after - at);
+		holes_drop(leaf, h->after - at);
 	return gone;
 }
 
@@ -196,18 +203,18 @@ leaf_enter(struct tess_index_leaf *leaf, struct leaf_hem *h, const struct tess_r
 	h->is = n > 0 ? rs->start : h->after;
 	for (; n > 0; n--, rs = rs->link) {
 		if (at != HEM_NONE)
-			tess_index_holes_add(leaf, rs->start - at);
+			holes_add(leaf, rs->start - at);
 		at = rs->end;
 	}
 	if (at != HEM_NONE)
-		tess_index_holes_add(leaf, h->after - at);
+		holes_add(leaf, h->after - at);
 }
 
 /* Add one slot to [*slot, *end): the nearest free one is moved here.  => the sequence is odd */
 static void
-leaf_open(struct tess_index_leaf *leaf, unsigned *slot, unsigned *end)
+leaf_open(struct tess_index_leaf *leaf, size_t *slot, size_t *end)
 {
-	unsigned left = *slot, right = *end;
+	size_t left = *slot, right = *end;
 
 	for (;; left -= left > 0, right += right < INDEX_LEAF) {
 		if (right < INDEX_LEAF && leaf->range[right] == NULL) {
@@ -229,8 +236,7 @@ leaf_open(struct tess_index_leaf *leaf, unsigned *slot, unsigned *end)
 
 /* Store `n` ranges into [slot, end); slots left over stay free.  => the sequence is odd */
 static void
-leaf_store(struct tess_index_leaf *leaf, unsigned slot, unsigned end, struct tess_range *rs,
-	   unsigned n)
+leaf_store(struct tess_index_leaf *leaf, size_t slot, size_t end, struct tess_range *rs, unsigned n)
 {
 	uint64_t after = 0;
 
@@ -247,18 +253,18 @@ static void
 leaf_note_writer(struct tess_index_leaf *leaf)
 {
 	unsigned cpu = tess_port_cpu();
-	int share = leaf->share - LEAF_SHARE_SAME;
 
-	if (leaf->writer != cpu) {
-		share += LEAF_SHARE_SAME + LEAF_SHARE_OTHER;
+	if (TESS_LIKELY(leaf->writer == cpu)) {
+		leaf->share -= leaf->share > -LEAF_SHARE_LIMIT ? LEAF_SHARE_SAME : 0;
+	} else {
+		leaf->share +=
+		    leaf->share <= LEAF_SHARE_LIMIT - LEAF_SHARE_OTHER ? LEAF_SHARE_OTHER : 0;
 		leaf->writer = (uint16_t)cpu;
 	}
-	if (share <= LEAF_SHARE_LIMIT && share >= -LEAF_SHARE_LIMIT)
-		leaf->share = (int16_t)share;
 }
 
 static void
-leaf_commit(struct tess_index *ix, struct tess_index_leaf *leaf, unsigned slot, unsigned end,
+leaf_commit(struct tess_index *ix, struct tess_index_leaf *leaf, size_t slot, size_t end,
 	    struct tess_range *rs, unsigned n)
 {
 	struct leaf_hem h;
@@ -287,13 +293,13 @@ leaf_commit(struct tess_index *ix, struct tess_index_leaf *leaf, unsigned slot, 
 }
 
 /* What commit may assume of its arguments. */
-static bool
+static bool __attribute__((unused)) /* only with the walkers */
 commit_sane(const struct tess_index_edit *e, uint64_t lo, uint64_t hi, const struct tess_range *rs,
 	    unsigned n)
 {
 	uint64_t at = lo;
 
-	if (!e->prepared || lo != e->from || hi != e->to || n > e->n)
+	if (lo != e->from || hi != e->to || n > e->n)
 		return false;
 	for (; n > 0; n--, rs = rs->link) {
 		if (rs == NULL || rs->start < at || rs->end <= rs->start || rs->end > hi)
@@ -307,8 +313,8 @@ void
 tess_index_commit(struct tess_index_edit *e, uint64_t lo, uint64_t hi, struct tess_range *rs,
 		  unsigned n)
 {
-	TESS_HELD(&e->ix->lock);
-	TESS_DEBUG(commit_sane(e, lo, hi, rs, n));
+	TESS_DEBUG(e->prepared);
+	TESS_WALK(commit_sane(e, lo, hi, rs, n));
 	e->prepared = false;
 	if (TESS_LIKELY(e->leaf != NULL))
 		leaf_commit(e->ix, e->leaf, e->slot, e->end, rs, n);

@@ -44,10 +44,8 @@ holes_set2(struct tess_index_leaf *leaf, uint64_t hole, unsigned n)
 }
 
 void
-tess_index_holes_add(struct tess_index_leaf *leaf, uint64_t len)
+tess_index_holes_add_large(struct tess_index_leaf *leaf, uint64_t len)
 {
-	if (len < leaf->hole2)
-		return;
 	if (leaf_holes_due(leaf)) { /* nothing else is above hole2 */
 		holes_set(leaf, len, 1);
 	} else if (len > leaf->hole) {
@@ -63,9 +61,9 @@ tess_index_holes_add(struct tess_index_leaf *leaf, uint64_t len)
 }
 
 void
-tess_index_holes_drop(struct tess_index_leaf *leaf, uint64_t len)
+tess_index_holes_drop_large(struct tess_index_leaf *leaf, uint64_t len)
 {
-	if (len == 0 || len < leaf->hole2)
+	if (len == 0)
 		return;
 	if (len == leaf->hole && leaf->nhole > 0) {
 		if (--leaf->nhole > 0)
@@ -92,11 +90,11 @@ tess_index_holes_scan(struct tess_index_leaf *leaf, uint64_t next)
 		if (r == NULL)
 			continue;
 		if (prev != NULL)
-			tess_index_holes_add(leaf, r->start - prev->end);
+			holes_add(leaf, r->start - prev->end);
 		prev = r;
 	}
 	if (prev != NULL)
-		tess_index_holes_add(leaf, next - prev->end);
+		holes_add(leaf, next - prev->end);
 }
 
 /* ---- the words of the directory ---- */
@@ -159,8 +157,8 @@ tess_index_holes_edge(struct tess_index *ix, uint64_t lo, uint64_t was, uint64_t
 	}
 	if (i == 0)
 		return; /* it was the hole before the first range */
-	tess_index_holes_drop(leaf, was - leaf->range[i - 1]->end);
-	tess_index_holes_add(leaf, is - leaf->range[i - 1]->end);
+	holes_drop(leaf, was - leaf->range[i - 1]->end);
+	holes_add(leaf, is - leaf->range[i - 1]->end);
 	if (leaf_holes_due(leaf))
 		tess_index_holes_scan(leaf, is);
 	if (leaf_post_due(leaf))
@@ -221,95 +219,125 @@ path_hole_step(struct dir_path *p, enum hole_way way, uint64_t len)
 	return p->node[1]->child[p->slot[1]].leaf;
 }
 
-/* The first range of the leaf with start >= from that is followed by a hole of `len`. */
-static const struct tess_range *
+/* A hole: [start, end). */
+struct hole {
+	uint64_t start, end;
+};
+
+/* The first hole of `len` in the leaf that follows a range with start >= from. */
+static bool
 leaf_hole_up(const struct tess_index *ix, const struct tess_index_leaf *leaf, uint64_t from,
-	     uint64_t len)
+	     uint64_t len, struct hole *h)
 {
-	const struct tess_range *prev = NULL;
+	bool prev = false;
 
 	if (tess_load_relaxed(&leaf->hole) < len)
-		return NULL;
-	for (unsigned i = 0; i < INDEX_LEAF; i++) {
+		return false;
+	for (size_t i = leaf_below(leaf, from); i < INDEX_LEAF; i++) {
 		const struct tess_range *r = leaf_get(leaf, i);
 
 		if (r == NULL || r->start < from)
 			continue;
-		if (prev != NULL && r->start - prev->end >= len)
-			return prev;
-		prev = r;
+		h->end = r->start;
+		if (prev && h->end - h->start >= len)
+			return true;
+		h->start = r->end;
+		prev = true;
 	}
-	if (prev != NULL && tess_index_next_start(ix, leaf->hi) - prev->end >= len)
-		return prev;
-	return NULL;
+	if (!prev)
+		return false;
+	h->end = tess_index_next_start(ix, h->start);
+	return h->end - h->start >= len;
 }
 
-/* The end of the last hole of `len` that follows a range of the leaf with start < before; 0: none. */
-static uint64_t
+/* The last hole of `len` in the leaf that follows a range with start < before.  => gives: the range, or NULL */
+static const struct tess_range *
 leaf_hole_down(const struct tess_index *ix, const struct tess_index_leaf *leaf, uint64_t before,
-	       uint64_t len)
+	       uint64_t len, struct hole *h)
 {
 	uint64_t next = 0;
 
 	if (tess_load_relaxed(&leaf->hole) < len)
-		return 0;
-	for (unsigned i = INDEX_LEAF; i-- > 0;) {
+		return NULL;
+	for (size_t i = INDEX_LEAF; i-- > 0;) {
 		const struct tess_range *r = leaf_get(leaf, i);
 
 		if (r == NULL)
 			continue;
 		if (r->start < before) {
-			if (next == 0)
-				next = tess_index_next_start(ix, r->end);
-			if (next - r->end >= len)
-				return next;
+			h->start = r->end;
+			h->end = next != 0 ? next : tess_index_next_start(ix, r->end);
+			if (h->end - h->start >= len)
+				return r;
 		}
 		next = r->start;
 	}
-	return 0;
+	return NULL;
 }
 
-/* The first range with start >= from that is followed by a hole of `len`, or NULL. */
+/* Where the first range starts.  Its leaf is the leftmost, but for a leaf or two left empty there. */
+static uint64_t
+index_first_start(const struct tess_index *ix)
+{
+	const struct tess_index_dir *d = tess_rcu_get(&ix->dir);
+
+	while (d->level > 1)
+		d = d->child[0].dir;
+	for (size_t i = 0; i < INDEX_LEAF; i++) {
+		const struct tess_range *r = leaf_get(d->child[0].leaf, i);
+
+		if (r != NULL)
+			return r->start;
+	}
+	return tess_index_next_start(ix, ix->lo);
+}
+
+/* The first hole of `len` that follows a range with start >= from. */
+static bool
+hole_next(const struct tess_index *ix, uint64_t from, uint64_t len, struct hole *h)
+{
+	const struct tess_index_leaf *leaf;
+	struct dir_path p;
+
+	leaf = tess_index_path(&p, tess_rcu_get(&ix->dir), from);
+	do {
+		if (leaf_hole_up(ix, leaf, from, len, h))
+			return true;
+		leaf = path_hole_step(&p, HOLE_UP, len);
+	} while (leaf != NULL);
+	return false;
+}
+
+/*
+ * The last hole of `len` that follows a range with start < before, or else the hole before the first range.
+ *
+ * => gives: the range, or NULL
+ */
 static const struct tess_range *
-hole_next(const struct tess_index *ix, uint64_t from, uint64_t len)
+hole_prev(const struct tess_index *ix, uint64_t before, uint64_t len, struct hole *h)
 {
 	const struct tess_index_leaf *leaf;
 	const struct tess_range *r;
 	struct dir_path p;
 
-	leaf = tess_index_path(&p, tess_rcu_get(&ix->dir), from);
+	leaf = tess_index_path(&p, tess_rcu_get(&ix->dir), before - 1);
 	do {
-		r = leaf_hole_up(ix, leaf, from, len);
+		r = leaf_hole_down(ix, leaf, before, len, h);
 		if (r != NULL)
 			return r;
-		leaf = path_hole_step(&p, HOLE_UP, len);
+		leaf = path_hole_step(&p, HOLE_DOWN, len);
 	} while (leaf != NULL);
+	h->start = ix->lo;
+	h->end = index_first_start(ix);
 	return NULL;
 }
 
-/* The end of the last hole of `len` that follows a range with start < before, or starts the index. */
-static uint64_t
-hole_prev(const struct tess_index *ix, uint64_t before, uint64_t len)
-{
-	const struct tess_index_leaf *leaf;
-	struct dir_path p;
-	uint64_t end;
-
-	leaf = tess_index_path(&p, tess_rcu_get(&ix->dir), before - 1);
-	do {
-		end = leaf_hole_down(ix, leaf, before, len);
-		if (end != 0)
-			return end;
-		leaf = path_hole_step(&p, HOLE_DOWN, len);
-	} while (leaf != NULL);
-	return tess_index_next_start(ix, ix->lo);
-}
-
-/* Does [a, b) hold `len` bytes aligned to `align`, at its low or high end? */
+/* Does the part of `h` inside [lo, hi) hold `len` bytes aligned to `align`, at its low or high end? */
 static bool
-hole_fit(uint64_t a, uint64_t b, uint64_t len, uint64_t align, enum hole_way way, uint64_t *start)
+hole_fit(const struct hole *h, uint64_t lo, uint64_t hi, uint64_t len, uint64_t align,
+	 enum hole_way way, uint64_t *start)
 {
-	uint64_t at;
+	uint64_t a = h->start > lo ? h->start : lo, b = h->end < hi ? h->end : hi, at;
 
 	if (a >= b || b - a < len)
 		return false;
@@ -330,30 +358,31 @@ gap_sane(const struct tess_index *ix, uint64_t *lo, uint64_t *hi, uint64_t len, 
 	return len != 0 && *lo < *hi && *hi - *lo >= len;
 }
 
+/*
+ * The candidates of both searches: the hole at the near end of [lo, hi), whatever its size, then holes of
+ * `len` or more, each nearer the far end than the one before.
+ */
 bool
 tess_index_gap_up(const struct tess_index *ix, uint64_t lo, uint64_t hi, uint64_t len,
 		  uint64_t align, uint64_t *start)
 {
-	const struct tess_range *r, *next;
-	uint64_t at = lo;
-	bool found = false;
+	const struct tess_range *r;
+	struct hole h;
+	bool found;
 
 	if (!gap_sane(ix, &lo, &hi, len, align))
 		return false;
 	tess_rcu_enter();
-	r = tess_index_lookup_rcu(ix, lo);
-	at = r != NULL ? r->end : lo;
-	while (at < hi) {
-		next = tess_index_next_rcu(ix, at);
-		found = hole_fit(at, next != NULL && next->start < hi ? next->start : hi, len,
-				 align, HOLE_UP, start);
-		if (found || next == NULL || next->start >= hi)
-			break;
-		r = hole_next(ix, next->start, len);
-		if (r == NULL || r->end <= at)
-			break;
-		at = r->end;
+	h.start = lo;
+	r = tess_index_next_rcu(ix, lo);
+	if (r != NULL && r->start <= lo) {
+		h.start = r->end;
+		r = tess_index_next_rcu(ix, r->end);
 	}
+	h.end = r != NULL ? r->start : ix->hi;
+	do {
+		found = hole_fit(&h, lo, hi, len, align, HOLE_UP, start);
+	} while (!found && h.end < hi && hole_next(ix, h.end, len, &h));
 	tess_rcu_exit();
 	return found;
 }
@@ -363,21 +392,20 @@ tess_index_gap_down(const struct tess_index *ix, uint64_t lo, uint64_t hi, uint6
 		    uint64_t align, uint64_t *start)
 {
 	const struct tess_range *r;
-	uint64_t end;
-	bool found = false;
+	struct hole h;
+	bool found;
 
 	if (!gap_sane(ix, &lo, &hi, len, align))
 		return false;
 	tess_rcu_enter();
-	for (end = hi; end > lo; hi = end) {
-		r = tess_index_prev_rcu(ix, end);
-		found = hole_fit(r != NULL && r->end > lo ? r->end : lo, end, len, align, HOLE_DOWN,
-				 start);
+	r = tess_index_prev_rcu(ix, hi);
+	h.start = r != NULL ? r->end : ix->lo;
+	h.end = hi;
+	for (;;) {
+		found = hole_fit(&h, lo, hi, len, align, HOLE_DOWN, start);
 		if (found || r == NULL || r->start <= lo)
 			break;
-		end = hole_prev(ix, r->start, len);
-		if (end >= hi)
-			break;
+		r = hole_prev(ix, r->start, len, &h);
 	}
 	tess_rcu_exit();
 	return found;

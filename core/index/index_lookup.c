@@ -20,6 +20,28 @@
  */
 #include "index_priv.h"
 
+/* One attempt; false: the leaf moved.  *r is then no answer, and was not followed. */
+static inline bool
+lookup_try(const struct tess_index *ix, uint64_t key, struct tess_range **r)
+{
+	const struct tess_index_leaf *leaf = dir_find(tess_rcu_get(&ix->dir), key);
+	uint64_t seq =
+	    tess_load_acquire(&leaf->seq); /* pairs with leaf_commit(), leaves_retire() */
+
+	*r = leaf_get(leaf, leaf_below(leaf, key + 1));
+	return (seq & 1) == 0 && tess_load_relaxed(&leaf->seq) == seq;
+}
+
+static struct tess_range *__attribute__((noinline))
+lookup_again(const struct tess_index *ix, uint64_t key)
+{
+	struct tess_range *r;
+
+	for (unsigned turn = 0; !lookup_try(ix, key, &r); turn++)
+		tess_port_relax(turn);
+	return r;
+}
+
 struct tess_range *
 tess_index_lookup_rcu(const struct tess_index *ix, uint64_t key)
 {
@@ -27,15 +49,8 @@ tess_index_lookup_rcu(const struct tess_index *ix, uint64_t key)
 
 	if (TESS_UNLIKELY(key - ix->lo >= ix->hi - ix->lo))
 		return NULL;
-	for (unsigned turn = 0;; turn++) {
-		const struct tess_index_leaf *leaf = dir_find(tess_rcu_get(&ix->dir), key);
-		uint64_t seq = tess_load_acquire(&leaf->seq); /* pairs with leaf_commit() */
-
-		r = leaf_get(leaf, leaf_below(leaf, key + 1));
-		if (TESS_LIKELY((seq & 1) == 0 && tess_load_relaxed(&leaf->seq) == seq))
-			break;
-		tess_port_relax(turn);
-	}
+	if (TESS_UNLIKELY(!lookup_try(ix, key, &r)))
+		r = lookup_again(ix, key);
 	if (r == NULL || key - r->start >= r->end - r->start)
 		return NULL;
 	return r;
@@ -50,7 +65,7 @@ static bool
 leaf_next(const struct tess_index_leaf *leaf, uint64_t key, struct tess_range **r, uint64_t *seq)
 {
 	struct tess_range *at, *after = NULL;
-	unsigned i;
+	size_t i;
 
 	*seq = tess_load_acquire(&leaf->seq);
 	i = leaf_below(leaf, key + 1);
@@ -67,7 +82,7 @@ static bool
 leaf_prev(const struct tess_index_leaf *leaf, uint64_t key, struct tess_range **r, uint64_t *seq)
 {
 	struct tess_range *at;
-	unsigned i;
+	size_t i;
 
 	*seq = tess_load_acquire(&leaf->seq);
 	i = leaf_below(leaf, key);

@@ -131,20 +131,39 @@ struct dir_path {
 	unsigned slot[INDEX_HEIGHT + 1];
 };
 
-/* The child of `d` that covers `key`; d->lo <= key. */
-static inline unsigned
+/* One step of a search for the last of `n` keys that is not above `key`; `n` is a constant. */
+static inline const uint64_t *
+dir_step(const uint64_t *at, uint64_t key, unsigned n)
+{
+	size_t half = n / 2;
+
+	return at + (half & -(size_t)(at[half] < key + 1));
+}
+
+/*
+ * The child of `d` that covers `key`; d->lo <= key < UINT64_MAX.  Keys past the last child are INDEX_KEY_MAX,
+ * so the steps are the same for any number of children: 3 in the first line of keys, 6 in all.
+ */
+static inline size_t
 dir_slot(const struct tess_index_dir *d, uint64_t key)
 {
 	const uint64_t *at = d->key;
 
-	for (unsigned n = d->n; n > 1;) {
-		unsigned half = n / 2;
-
-		at += half & -(size_t)(at[half] <= key);
-		n -= half;
+	if (d->n > 8) {
+		at = dir_step(at, key, 48);
+		at = dir_step(at, key, 24);
+		at = dir_step(at, key, 12);
+		at = dir_step(at, key, 6);
+		at = dir_step(at, key, 3);
+		at = dir_step(at, key, 2);
+	} else {
+		at = dir_step(at, key, 8);
+		at = dir_step(at, key, 4);
+		at = dir_step(at, key, 2);
 	}
-	return (unsigned)(at - d->key);
+	return (size_t)(at - d->key);
 }
+TESS_STATIC_ASSERT(INDEX_FANOUT == 48 || INDEX_FANOUT == 8, "dir_slot() knows these");
 
 static inline struct tess_index_leaf *
 dir_find(const struct tess_index_dir *d, uint64_t key)
@@ -169,7 +188,7 @@ index_leaf(const struct tess_index *ix, uint64_t key)
 static inline const uint64_t *
 leaf_step(const uint64_t *at, uint64_t key, unsigned n)
 {
-	unsigned half = n / 2;
+	size_t half = n / 2;
 
 	if (half == 0)
 		return at;
@@ -189,7 +208,7 @@ enum {
 TESS_STATIC_ASSERT(LEAF_N6 == 1, "six steps search a leaf");
 
 /* The last slot whose key is below `key`, or 0 when none is. */
-static inline unsigned
+static inline size_t
 leaf_below(const struct tess_index_leaf *leaf, uint64_t key)
 {
 	const uint64_t *at = leaf->start;
@@ -200,26 +219,26 @@ leaf_below(const struct tess_index_leaf *leaf, uint64_t key)
 	at = leaf_step(at, key, LEAF_N3);
 	at = leaf_step(at, key, LEAF_N4);
 	at = leaf_step(at, key, LEAF_N5);
-	return (unsigned)(at - leaf->start);
+	return (size_t)(at - leaf->start);
 }
 
 /* The first slot whose key is `key` or above; LEAF when none is. */
-static inline unsigned
+static inline size_t
 leaf_from(const struct tess_index_leaf *leaf, uint64_t key)
 {
-	unsigned i = leaf_below(leaf, key);
+	size_t i = leaf_below(leaf, key);
 
 	return i + (leaf->start[i] < key);
 }
 
 static inline struct tess_range *
-leaf_get(const struct tess_index_leaf *leaf, unsigned i)
+leaf_get(const struct tess_index_leaf *leaf, size_t i)
 {
 	return tess_load_acquire(&leaf->range[i]); /* pairs with leaf_set() */
 }
 
 static inline void
-leaf_set(struct tess_index_leaf *leaf, unsigned i, uint64_t start, struct tess_range *r)
+leaf_set(struct tess_index_leaf *leaf, size_t i, uint64_t start, struct tess_range *r)
 {
 	tess_store_release(&leaf->start[i], start); /* pairs with leaf_below() */
 	tess_store_release(&leaf->range[i], r);     /* pairs with leaf_get() */
@@ -253,12 +272,27 @@ void tess_index_edit_drop(struct tess_index_edit *e);
 void tess_index_bury(struct tess_range *old, struct list_cursor *kept);
 
 /* index_gap.c: the largest holes */
-void tess_index_holes_add(struct tess_index_leaf *leaf, uint64_t len);
-void tess_index_holes_drop(struct tess_index_leaf *leaf, uint64_t len);
+void tess_index_holes_add_large(struct tess_index_leaf *leaf, uint64_t len);
+void tess_index_holes_drop_large(struct tess_index_leaf *leaf, uint64_t len);
 void tess_index_holes_scan(struct tess_index_leaf *leaf, uint64_t next);
 uint64_t tess_index_dir_hole(const struct tess_index_dir *d);
 void tess_index_holes_post(struct tess_index *ix, struct tess_index_leaf *leaf);
 void tess_index_holes_edge(struct tess_index *ix, uint64_t lo, uint64_t was, uint64_t is);
+
+/* A hole of `len` comes or goes.  Most are small, and change nothing that is known. */
+static inline void
+holes_add(struct tess_index_leaf *leaf, uint64_t len)
+{
+	if (TESS_UNLIKELY(len >= leaf->hole2))
+		tess_index_holes_add_large(leaf, len);
+}
+
+static inline void
+holes_drop(struct tess_index_leaf *leaf, uint64_t len)
+{
+	if (TESS_UNLIKELY(len >= leaf->hole2))
+		tess_index_holes_drop_large(leaf, len);
+}
 
 /* index_lookup.c */
 uint64_t tess_index_next_start(const struct tess_index *ix, uint64_t key);

@@ -257,15 +257,16 @@ commit_unprepared(void **state)
 	struct tess_machine *m;
 
 	(void)state;
-	if (TESS_CONFIG_ASSERT == 0)
+	if (TESS_CONFIG_ASSERT < 2)
 		skip();
 	m = ix_start(&ix, 0, 1000);
 	tess_index_lock(&ix, 0, 1000, TESS_RANK_LEAF, &e);
-	UNIT_EXPECT_PANIC(tess_index_commit(&e, 0, 10, NULL, 0), "commit_sane");
+	UNIT_EXPECT_PANIC(tess_index_commit(&e, 0, 10, NULL, 0), "prepared");
 	assert_int_equal(tess_index_prepare(&e, 0, 10, 1), TESS_OK);
 	UNIT_EXPECT_PANIC(tess_index_commit(&e, 0, 11, NULL, 0), "commit_sane");
 	UNIT_EXPECT_PANIC(tess_index_commit(&e, 0, 10, ix_new(0, 11, NULL), 1), "commit_sane");
 	UNIT_EXPECT_PANIC(tess_index_commit(&e, 0, 10, ix_new(5, 5, NULL), 1), "commit_sane");
+	assert_int_equal(tess_index_prepare(&e, 0, 10, 1), TESS_OK);
 	tess_index_commit(&e, 0, 10, ix_new(0, 10, NULL), 1);
 	tess_index_unlock(&e);
 	ix_stop(m, &ix);

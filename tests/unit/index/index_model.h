@@ -152,8 +152,11 @@ im_gap(const struct index_model *m, uint64_t lo, uint64_t hi, uint64_t len, uint
 	for (uint64_t a = (lo + align - 1) & ~(align - 1); a < hi && a + len <= hi; a += align) {
 		unsigned i = im_from(m, a);
 
-		if (i < m->n && m->at[i]->start < a + len)
+		if (i < m->n && m->at[i]->start < a + len) {
+			while (a + align < m->at[i]->end) /* nothing starts inside a range */
+				a += align;
 			continue;
+		}
 		*start = a;
 		found = true;
 		if (up)
