@@ -11,6 +11,7 @@
  * this map shares it and the map's writer lock is held.
  */
 #include "anon_priv.h"
+#include "bits.h"
 
 enum tess_err
 tess_amap_create(bool shared, struct tess_amap **out)
@@ -177,8 +178,7 @@ tess_amap_count(struct tess_amap *am, tess_idx idx, uint64_t n)
 		if (c == NULL)
 			continue;
 		for (unsigned i = 0; i < TESS_CHUNK_WORDS; i++)
-			count +=
-			    (uint64_t)__builtin_popcountll(c->bits[i] & tess_window_word(w, i));
+			count += tess_bits_count(c->bits[i] & tess_window_word(w, i));
 		tess_chunk_unlock(c);
 	}
 	tess_rcu_exit();

@@ -12,6 +12,7 @@
  * private chunk's lock may rely on it staying private.
  */
 #include "anon_priv.h"
+#include "bits.h"
 
 struct tess_chunk *
 tess_chunk_new(void)
@@ -117,7 +118,7 @@ tess_chunk_free_bits(struct tess_chunk *c, const uint64_t mask[TESS_CHUNK_WORDS]
 			c->slots->anon[i] = NULL;
 		}
 		c->bits[w] &= ~gone;
-		c->used -= (uint32_t)__builtin_popcountll(gone);
+		c->used -= tess_bits_count(gone);
 	}
 }
 
