@@ -144,23 +144,36 @@ tess_amap_wipe(struct tess_amap *am, tess_idx idx, uint64_t n, enum tess_wipe ho
 	}
 }
 
-void
-tess_amap_discard(struct tess_amap *am, tess_idx idx, uint64_t n, struct tess_gather *g)
+/* unmap_shared: every map's translations of the window's pages. */
+static void
+unmap_shared(const struct tess_chunk *c, struct tess_window w, struct tess_gather *g)
 {
-	tess_idx end = idx + n;
-	struct tess_anon *an;
+	for (unsigned i = 0; i < TESS_CHUNK_WORDS; i++)
+		for (uint64_t b = c->bits[i] & tess_window_word(w, i); b != 0; b &= b - 1)
+			tess_page_protect(
+			    c->slots->anon[i * 64 + (unsigned)__builtin_ctzll(b)]->page,
+			    TESS_PROT_NONE, g);
+}
 
-	for (tess_idx i = idx; (an = tess_amap_next(am, &i, end)) != NULL; i++) {
-		struct tess_chunk *c =
-		    tess_chunk_lock_at(am, i >> TESS_CHUNK_SHIFT, TESS_RANK_CHUNK);
+void
+tess_amap_discard(struct tess_amap *am, tess_idx idx, uint64_t n, struct tess_pmap *pm, tess_va va,
+		  struct tess_gather *g)
+{
+	tess_idx end = idx + n, at = idx;
+	struct tess_window w;
 
-		if (c != NULL && c->refs == 1 && tess_chunk_get(c, i) != NULL) {
-			an = tess_chunk_take(c, i);
-			tess_page_protect(an->page, TESS_PROT_NONE, g);
-			tess_anon_unref(an, g);
-		}
-		if (c != NULL)
-			tess_chunk_unlock(c);
+	while (amap_window_next(am, &at, end, &w)) {
+		struct tess_chunk *c = tess_chunk_lock_at(am, w.chunk, TESS_RANK_CHUNK);
+		tess_idx first = (w.chunk << TESS_CHUNK_SHIFT) + w.first;
+		tess_va from = va + ((first - idx) << TESS_PAGE_SHIFT);
+
+		if (c == NULL)
+			continue;
+		tess_pmap_remove(pm, from, from + ((tess_va)(w.end - w.first) << TESS_PAGE_SHIFT),
+				 g);
+		if (am->shared)
+			unmap_shared(c, w, g);
+		wipe_one(am, c, w, TESS_WIPE_RELEASE, g);
 	}
 }
 

@@ -150,10 +150,12 @@ void tess_amap_wipe(struct tess_amap *am, tess_idx idx, uint64_t n, enum tess_wi
 		    struct tess_gather *g);
 
 /*
- * tess_amap_discard: as wipe, prepared likewise, but other maps may translate to the pages: their
- * translations are removed too (for shared amaps).
+ * tess_amap_discard: as wipe, prepared likewise, for a window that stays mapped at [va, ...) of `pm`: under
+ * each chunk's lock its translations go before its anons, so that no fault can come between.  For a
+ * shared amap the translations of other maps go too.
  */
-void tess_amap_discard(struct tess_amap *am, tess_idx idx, uint64_t n, struct tess_gather *g);
+void tess_amap_discard(struct tess_amap *am, tess_idx idx, uint64_t n, struct tess_pmap *pm,
+		       tess_va va, struct tess_gather *g);
 
 /* tess_amap_count: occupied slots in [idx, idx + n). */
 uint64_t tess_amap_count(struct tess_amap *am, tess_idx idx, uint64_t n);

@@ -192,21 +192,14 @@ discard_prepare(struct tess_map *map, tess_va start, tess_va end, enum tess_only
 	return at < end ? TESS_EFAULT : err;
 }
 
-/*
- * discard_entry: slots first, then translations: a fault between the two strokes makes a new anon whose
- * translation is lost again, which costs a fault and nothing else.  The other way round it could
- * enter a page that the wipe then frees.
- */
+/* discard_entry: private pages, then what is translated without one: the object's pages, zeros. */
 static void
 discard_entry(struct tess_map *map, struct tess_entry *e, tess_va lo, tess_va hi,
 	      struct tess_gather *g)
 {
-	uint64_t n = (hi - lo) >> TESS_PAGE_SHIFT;
-
-	if (e->amap != NULL && e->amap->shared)
-		tess_amap_discard(e->amap, tess_entry_slot(e, lo), n, g);
-	else if (e->amap != NULL)
-		tess_amap_wipe(e->amap, tess_entry_slot(e, lo), n, TESS_WIPE_RELEASE, g);
+	if (e->amap != NULL)
+		tess_amap_discard(e->amap, tess_entry_slot(e, lo), (hi - lo) >> TESS_PAGE_SHIFT,
+				  map->pmap, lo, g);
 	tess_pmap_remove(map->pmap, lo, hi, g);
 }
 

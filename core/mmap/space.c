@@ -158,11 +158,7 @@ tess_space_exec(struct tess_space *sp)
 void
 tess_space_destroy(struct tess_space *sp)
 {
-	unsigned cpu = tess_port_cpu();
-
-	if (tess_load_relaxed(&sp->map.pmap->active) >> cpu & 1)
-		tess_pmap_activate(NULL);
-	space_free(sp);
+	space_free(sp); /* its pmap leaves this CPU by itself */
 	tess_rcu_poll();
 }
 
