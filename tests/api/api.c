@@ -461,8 +461,8 @@ api_point(unsigned *point, const char *test, const char *about, const struct api
 	struct text x;
 
 	text_init(&x, line, sizeof(line));
-	text_add(&x, "%sok %u - %s.%s: %s (%s, %s)\n", why == NULL ? "" : "not ", ++*point, family,
-		 test, about, who, isa[cfg->isa]);
+	text_add(&x, "%sok %u - %s: %s (%s, %s)\n", why == NULL ? "" : "not ", ++*point, test,
+		 about, who, isa[cfg->isa]);
 	env_out(line);
 	if (why != NULL)
 		api_comment(why);
