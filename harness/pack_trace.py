@@ -34,7 +34,7 @@ def main():
     table = []
     with open(sys.argv[1], "w", encoding="ascii") as out:
         out.write(HEAD)
-        for i, name in enumerate(sys.argv[2:]):
+        for i, name in enumerate(sorted(sys.argv[2:])):
             path = pathlib.Path(name)
             try:
                 text = read(path)
