@@ -42,17 +42,18 @@ check_allowed(void *ctx, tess_va va, struct tess_page *pg)
 	struct tess_entry *e = tess_map_lookup_rcu(map, va);
 	struct tess_chunk *c;
 	struct tess_anon *an;
-	tess_prot prot;
+	tess_prot full, prot;
 
-	if (e == NULL)
+	if (e == NULL || e->prot == TESS_PROT_NONE)
 		return TESS_PROT_NONE;
+	full = e->prot | TESS_PROT_READ; /* fault.c: what can be used at all can be read */
 	if (e->amap == NULL)
-		return pg->owner == e->object ? e->prot : TESS_PROT_NONE;
-	prot = e->prot & (tess_prot)~TESS_PROT_WRITE;
+		return pg->owner == e->object ? full : TESS_PROT_NONE;
+	prot = full & (tess_prot)~TESS_PROT_WRITE;
 	c = tess_radix_lookup_rcu(&e->amap->chunks, tess_entry_slot(e, va) >> TESS_CHUNK_SHIFT);
 	an = c != NULL ? tess_chunk_get(c, tess_entry_slot(e, va)) : NULL;
 	if (an != NULL && an->page == pg)
-		return c->refs == 1 && an->refs == 1 ? e->prot : prot;
+		return c->refs == 1 && an->refs == 1 ? full : prot;
 	if (an != NULL)
 		return TESS_PROT_NONE; /* an anon hides what is below */
 	return pg == tess_zero_page() || pg->owner == e->object ? prot : TESS_PROT_NONE;

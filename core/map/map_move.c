@@ -139,7 +139,6 @@ move_source(struct move *v)
 	tess_va end = v->from + v->from_len;
 	enum tess_err err;
 
-	move_tail(v);
 	v->ed.lo = v->from;
 	v->ed.hi = end;
 	v->ed.head = v->left != NULL ? &v->left->range : NULL;
@@ -149,6 +148,7 @@ move_source(struct move *v)
 	TESS_ASSERT(err == TESS_OK);
 	tess_map_edit_commit(&v->ed);
 	tess_pmap_remove(v->map->pmap, v->from, end, &v->ed.g);
+	move_tail(v); /* the dead entry still says where */
 	if (v->left == NULL)
 		tess_map_place_freed(v->map, v->from, end);
 	else

@@ -246,14 +246,15 @@ tess_shmat(struct tess_space *sp, const struct tess_handle *h, tess_va addr, uns
 		return tess_space_leave(TESS_EINVAL);
 	a.len = tess_object_size(h->object);
 	n.len = tess_page_round(a.len);
+	if (addr > UINT64_MAX - n.len || (addr != 0 && tess_map_any(&sp->map, addr, addr + n.len)))
+		return tess_space_leave(
+		    TESS_EINVAL); /* shmat(2): the address is taken, or no address */
 	/* A segment attached for reading only can never be written through this attachment. */
 	if (!(prot & TESS_PROT_WRITE))
 		a.handle.mode &= (uint8_t)~TESS_MODE_WRITE;
 	e = mmap_check(sp, &a, &n);
-	if (e == TESS_EEXIST)
-		e = TESS_EINVAL; /* shmat(2): the address is taken */
 	if (e != TESS_OK || n.len == 0)
-		return tess_space_leave(e != TESS_OK ? e : TESS_EINVAL);
+		return tess_space_leave(e == TESS_OK || e == TESS_EEXIST ? TESS_EINVAL : e);
 	n.object = h->object;
 	n.inherit = TESS_INHERIT_SHARE;
 	e = tess_map_insert(&sp->map, &n, &start);

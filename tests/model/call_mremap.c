@@ -152,6 +152,8 @@ remap_apply(struct model_space *sp, const struct remap *q, const struct model_ru
 	enum tess_err e;
 
 	if (!q->moves && q->new_len <= q->old_len) {
+		if (q->new_len < q->old_len && q->old_len > sp->max - q->old)
+			return TESS_EINVAL; /* as munmap(2) of the tail */
 		if (q->new_len < q->old_len)
 			runs_remove(sp, q->old + q->new_len, q->old + q->old_len);
 		ans->va = q->old;
