@@ -160,6 +160,7 @@ record_command(struct record *rec, char **argv)
 		record_die("%s: %s", argv[0], strerror(code));
 	record_write(rec);
 	record_report(rec);
+	record_fini(rec);
 	return TOOL_OK;
 }
 

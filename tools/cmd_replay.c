@@ -292,7 +292,7 @@ option_take(struct replay_options *o, int c)
 		o->verbose = true;
 		return TOOL_OK;
 	case 'm':
-		o->model = true;
+		o->model = false;
 		return TOOL_OK;
 	default:
 		return replay_complain("see `tessera replay --help`", NULL);
@@ -305,9 +305,9 @@ cmd_replay(int argc, char **argv)
 	static const struct option longs[] = {
 	    {"pmap", required_argument, NULL, 'p'}, {"cpus", required_argument, NULL, 'c'},
 	    {"ram", required_argument, NULL, 'r'},  {"json", no_argument, NULL, 'j'},
-	    {"verbose", no_argument, NULL, 'v'},    {"model", no_argument, NULL, 'm'},
+	    {"verbose", no_argument, NULL, 'v'},    {"no-model", no_argument, NULL, 'm'},
 	    {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
-	struct replay_options o = {.ncpu = 1, .ram = (uint64_t)2 << 30};
+	struct replay_options o = {.ncpu = 1, .ram = (uint64_t)2 << 30, .model = true};
 	int c, worst = TOOL_OK;
 
 	isa_parse("both", o.isa);

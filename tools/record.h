@@ -37,6 +37,7 @@ struct record_runs {
 };
 
 struct record_space {
+	struct record_space *next; /* older */
 	unsigned number;
 	unsigned users; /* tasks not yet exiting */
 	unsigned calls; /* since the last snapshot */
@@ -102,6 +103,7 @@ struct record {
 	unsigned nobject, object_room;
 	/* life */
 	struct record_task *task;
+	struct record_space *space; /* newest first, dead ones too */
 	unsigned nspace;
 	uint64_t lost;
 	uint64_t unsaid; /* calls the format has no words for */
@@ -122,6 +124,8 @@ void *record_grow(void *array, size_t n, size_t *room, size_t each);
 size_t record_reserve(struct record *rec);
 __attribute__((format(printf, 2, 3))) size_t record_add(struct record *rec, const char *fmt, ...);
 void record_put(struct record *rec, size_t line, const char *text);
+/* record_fini: forget all of it. */
+void record_fini(struct record *rec);
 /* record_open: can the file be written?  record_write: all of it, under its name at last. */
 void record_open(struct record *rec);
 void record_write(struct record *rec);
@@ -172,6 +176,7 @@ void record_new_segment(struct record *rec, const struct record_area *a, char ou
 /* record_perf_open: dies with a message where the kernel does not allow it.  record_perf_drain: faults so far. */
 void record_perf_open(struct record *rec, pid_t pid);
 void record_perf_drain(struct record *rec);
+void record_perf_close(struct record *rec);
 
 /* ---- record_scan.c ---- */
 

@@ -40,8 +40,9 @@ struct perf_tracepoint {
 
 struct record_perf {
 	struct perf_event_mmap_page **ring;
+	int (*fd)[2]; /* of each ring: user, kernel */
 	int ncpu;
-	size_t bytes; /* data of one ring */
+	size_t bytes; /* data of the next ring; never more than of those before */
 	struct perf_tracepoint point[2];
 	struct perf_fault *fault;
 	size_t nfault, room;
@@ -57,16 +58,18 @@ tracefs_open(const char *point, const char *file)
 	static const char *const place[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
 	char name[128];
 	FILE *f = NULL;
+	int why = ENOENT; /* the first place's answer, unless there is none */
 
 	for (int i = 0; i < 2 && f == NULL; i++) {
 		snprintf(name, sizeof(name), "%s/events/exceptions/%s/%s", place[i], point, file);
 		f = fopen(name, "r");
+		why = f == NULL && why == ENOENT ? errno : why;
 	}
 	if (f == NULL)
 		record_die("page-fault tracepoints cannot be read "
 			   "(/sys/kernel/tracing/events/exceptions: %s); "
 			   "mount tracefs there and be root, or use --no-faults",
-			   strerror(errno));
+			   strerror(why));
 	return f;
 }
 
@@ -139,7 +142,8 @@ record_perf_open(struct record *rec, pid_t pid)
 	struct record_perf *p = calloc(1, sizeof(*p));
 	int ncpu = (int)sysconf(_SC_NPROCESSORS_CONF);
 
-	if (p == NULL || (p->ring = calloc((size_t)ncpu, sizeof(*p->ring))) == NULL)
+	if (p == NULL || (p->ring = calloc((size_t)ncpu, sizeof(*p->ring))) == NULL ||
+	    (p->fd = calloc((size_t)ncpu, sizeof(*p->fd))) == NULL)
 		record_die("out of memory");
 	p->bytes = PERF_RING_MAX;
 	for (int i = 0; i < 2; i++)
@@ -149,6 +153,8 @@ record_perf_open(struct record *rec, pid_t pid)
 		if (user < 0)
 			continue; /* a CPU that is switched off */
 		int kernel = perf_open(p->point[1].id, pid, cpu);
+		p->fd[p->ncpu][0] = user;
+		p->fd[p->ncpu][1] = kernel;
 		p->ring[p->ncpu++] = ring_map(p, user);
 		if (ioctl(kernel, PERF_EVENT_IOC_SET_OUTPUT, user) != 0)
 			record_die("perf: cannot join two events: %s", strerror(errno));
@@ -159,13 +165,12 @@ record_perf_open(struct record *rec, pid_t pid)
 /* ---- Reading ---- */
 
 static void
-ring_copy(const struct record_perf *p, const struct perf_event_mmap_page *ring, uint64_t at,
-	  void *to, size_t n)
+ring_copy(const struct perf_event_mmap_page *ring, uint64_t at, void *to, size_t n)
 {
 	const char *data = (const char *)ring + PERF_PAGE;
 
 	for (size_t i = 0; i < n; i++)
-		((char *)to)[i] = data[(at + i) % p->bytes];
+		((char *)to)[i] = data[(at + i) % ring->data_size];
 }
 
 static void
@@ -204,11 +209,13 @@ ring_drain(struct record *rec, struct perf_event_mmap_page *ring)
 	uint64_t lost;
 
 	while (at < head) {
-		ring_copy(p, ring, at, &h, sizeof(h));
+		ring_copy(ring, at, &h, sizeof(h));
+		if (h.size < sizeof(h))
+			record_die("the kernel's page-fault ring holds nonsense");
 		size_t n = h.size - sizeof(h);
 		if (n > sizeof(body))
 			n = sizeof(body);
-		ring_copy(p, ring, at + sizeof(h), body, n);
+		ring_copy(ring, at + sizeof(h), body, n);
 		if (h.type == PERF_RECORD_SAMPLE)
 			sample_take(p, body, n);
 		if (h.type == PERF_RECORD_LOST) {
@@ -256,4 +263,23 @@ record_perf_drain(struct record *rec)
 		qsort(p->fault, p->nfault, sizeof(*p->fault), fault_order);
 	for (size_t i = 0; i < p->nfault; i++)
 		fault_line(rec, &p->fault[i]);
+}
+
+void
+record_perf_close(struct record *rec)
+{
+	struct record_perf *p = rec->perf;
+
+	if (p == NULL)
+		return;
+	for (int i = 0; i < p->ncpu; i++) {
+		munmap(p->ring[i], PERF_PAGE + p->ring[i]->data_size);
+		close(p->fd[i][1]);
+		close(p->fd[i][0]);
+	}
+	free(p->ring);
+	free(p->fd);
+	free(p->fault);
+	free(p);
+	rec->perf = NULL;
 }

@@ -58,6 +58,8 @@ space_new(struct record *rec)
 	s->number = rec->nspace++;
 	s->users = 1;
 	s->stack_low = UINT64_MAX;
+	s->next = rec->space;
+	rec->space = s;
 	return s;
 }
 

@@ -132,3 +132,20 @@ record_write(struct record *rec)
 		record_die("%s: %s", rec->output, strerror(errno));
 	unfinished[0] = 0;
 }
+
+void
+record_fini(struct record *rec)
+{
+	struct record_space *s;
+
+	for (size_t i = 0; i < rec->nline; i++)
+		free(rec->line[i].text);
+	free(rec->line);
+	free(rec->object);
+	while ((s = rec->space) != NULL) {
+		rec->space = s->next;
+		record_runs_free(&s->known);
+		free(s);
+	}
+	record_perf_close(rec);
+}

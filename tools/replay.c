@@ -402,6 +402,7 @@ replay_record(struct replay *r)
 		env_cpu_set(r->rec.task % env_cpus());
 		r->res->calls++;
 		replay_call(r, s);
+		both_compare_call(r, s);
 		break;
 	}
 }

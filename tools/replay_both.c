@@ -34,7 +34,7 @@ static void
 model_says(struct replay *r, const char *model, const char *core)
 {
 	struct text t;
-	char buf[4096];
+	char buf[320];
 
 	r->res->results++;
 	if (r->cfg->note == NULL)
@@ -349,9 +349,38 @@ both_set_size(struct replay *r, struct replay_object *o, uint64_t size)
 		model_object_set_size(model_object_find(r->model, o->core), size);
 }
 
+/* The whole of a space differs: the model's report says where. */
+static void
+model_reports(struct replay *r)
+{
+	struct text t;
+	char buf[320];
+
+	r->res->results++;
+	if (r->cfg->note == NULL)
+		return;
+	replay_differ(r, &t, buf, sizeof(buf));
+	text_add(&t, "model and core differ:");
+	replay_note(r, &t);
+	r->cfg->note(r->cfg->ctx, model_report(r->model));
+}
+
+void
+both_compare_call(struct replay *r, struct replay_space *s)
+{
+	tess_va start, end;
+
+	if (s->model == NULL || r->end != REPLAY_DONE)
+		return;
+	model_space_touched(s->model, &start, &end);
+	if (!model_compare_layout(s->model, s->core) ||
+	    (start < end && !model_compare_pages(s->model, s->core, start, end)))
+		model_reports(r);
+}
+
 void
 both_compare(struct replay *r, struct replay_space *s)
 {
 	if (s->model != NULL && !model_compare(s->model, s->core))
-		model_says(r, "and core differ:\n", model_report(r->model));
+		model_reports(r);
 }

@@ -98,7 +98,8 @@ enum tess_err both_create(struct replay *r, struct replay_space *s);
 void both_set_brk(struct replay *r, struct replay_space *s, tess_va start);
 void both_destroy(struct replay *r, struct replay_space *s);
 void both_set_size(struct replay *r, struct replay_object *o, uint64_t size);
-/* both_compare: all of a space against the model. */
+/* both_compare_call: the layout, and what the last call did to pages.  both_compare: all of a space. */
+void both_compare_call(struct replay *r, struct replay_space *s);
 void both_compare(struct replay *r, struct replay_space *s);
 
 /* ---- replay_calls.c ---- */

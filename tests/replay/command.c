@@ -105,7 +105,7 @@ cmd_replay_sound(void **state)
 		 path + 5);
 	assert_int_equal(strncmp(out, want, strlen(want)), 0);
 	assert_int_equal(RUN("replay", "--pmap", "aarch64_hw", "--cpus", "3", "--ram", "64M",
-			     "--model", "--json", path),
+			     "--no-model", "--json", path),
 			 TOOL_OK);
 	assert_int_equal(lines(), 1);
 	assert_non_null(strstr(out, "\"pmap\": \"aarch64_hw\", \"cpus\": 3, \"snapshots\": 1, "
