@@ -479,10 +479,11 @@ tess_pool_out(const struct tess_pool *p)
 void
 tess_pool_fini(struct tess_pool *p)
 {
-	struct tess_pool **link = &tess_machine()->pools;
+	struct tess_pool **link;
 
 	if (p->cpu == NULL)
 		return;
+	link = &tess_machine()->pools;
 	if (tess_pool_out(p) != 0)
 		pool_panic(p, "objects still out", tess_pool_out(p));
 	slabs_free(&p->slabs); /* none is out, so all are in there: whole frames go */

@@ -109,6 +109,8 @@ runs_remove(struct model_space *sp, uint64_t start, uint64_t end)
 		object_unref(r->obj);
 		group_unref(r->group);
 	}
+	if (b == a)
+		return; /* nothing was there; perhaps not even the array */
 	memmove(&sp->run[a], &sp->run[b], (sp->nruns - b) * sizeof(*sp->run));
 	sp->nruns -= b - a;
 }
