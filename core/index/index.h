@@ -56,7 +56,7 @@ struct tess_index_edit {
 	uint8_t join;		      /* neighbours that the new leaves absorb */
 	uint64_t from, to;	      /* what was prepared: [from, to) */
 	unsigned n;		      /* and how many ranges it may leave there */
-	unsigned slot, end;	      /* in place: the slots of [from, to) */
+	unsigned slot, end, gone;     /* in place: the slots of [from, to), the ranges in them */
 	struct tess_index_leaf *leaf; /* in place: the only leaf concerned; NULL when leaves are replaced */
 	struct tess_index_leaf *leaves; /* chain of new leaves allocated by prepare */
 	struct tess_index_dir *dirs;	/* chain of new directory nodes */

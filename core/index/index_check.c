@@ -6,7 +6,7 @@
  *	I-IDX-2	all leaves lie at the same depth; a node has 1..FANOUT children, a root above level 1 at least 2
  *	I-IDX-3	a leaf in the directory is not retired, and not inside an edit
  *	I-IDX-4	a leaf's keys never descend; a live slot's key is its range's start; a free slot's key lies in
- *		the hole where it stands; `count` counts the live ones
+ *		the hole where it stands; `count` and `live` tell the live ones
  *	I-IDX-5	ranges are not empty, ascend, do not overlap, and stay inside their leaf
  *	I-IDX-6	no reachable range is dead
  *	I-IDX-7	`hole` is exactly the largest hole after a range of the leaf; the directory's word is `posted`,
@@ -52,6 +52,7 @@ leaf_check_slots(const struct tess_index_leaf *leaf, uint64_t next, uint64_t *ma
 	for (unsigned i = 0; i < INDEX_LEAF; i++) {
 		const struct tess_range *r = leaf->range[i];
 
+		TESS_ASSERT((leaf->live >> i & 1) == (r != NULL));
 		TESS_ASSERT(leaf->start[i] >= key);
 		key = leaf->start[i];
 		if (r == NULL) {
@@ -67,7 +68,7 @@ leaf_check_slots(const struct tess_index_leaf *leaf, uint64_t next, uint64_t *ma
 	}
 	if (live > 0 && next - at > *max)
 		*max = next - at;
-	TESS_ASSERT(live == leaf->count);
+	TESS_ASSERT(live == leaf->count && (leaf->live & ~leaf_bits(INDEX_LEAF)) == 0);
 }
 
 /* I-IDX-3 and 7. */

@@ -96,12 +96,12 @@ shape_dirs_for(unsigned children)
 }
 
 static unsigned
-leaf_live(const struct tess_index_leaf *leaf, unsigned slot, unsigned end)
+leaf_live(const struct tess_index_leaf *leaf, size_t slot, size_t end)
 {
 	unsigned n = 0;
 
-	for (; slot < end; slot++)
-		n += leaf->range[slot] != NULL;
+	for (; (slot = leaf_live_from(leaf->live, slot)) < end; slot++)
+		n++;
 	return n;
 }
 
@@ -278,17 +278,18 @@ deal_range(struct leaf_dealer *d, struct tess_range *r)
 	next = d->at->count * INDEX_LEAF / d->quota;
 	d->at->start[slot] = r->start;
 	d->at->range[slot] = r;
+	d->at->live |= (uint64_t)1 << slot;
 	while (++slot < next)
 		d->at->start[slot] = r->end;
 }
 
 static void
-deal_slots(struct leaf_dealer *d, const struct tess_index_leaf *leaf, unsigned slot, unsigned end)
+deal_slots(struct leaf_dealer *d, const struct tess_index_leaf *leaf, size_t slot, size_t end)
 {
-	for (; leaf != NULL && slot < end; slot++) {
-		if (leaf->range[slot] != NULL)
-			deal_range(d, leaf->range[slot]);
-	}
+	if (leaf == NULL)
+		return;
+	for (; (slot = leaf_live_from(leaf->live, slot)) < end; slot++)
+		deal_range(d, leaf->range[slot]);
 }
 
 /* Make the new leaves.  => gives: their chain */

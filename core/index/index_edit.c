@@ -43,7 +43,6 @@ void
 tess_index_lock(struct tess_index *ix, uint64_t lo, uint64_t hi, enum tess_rank rank,
 		struct tess_index_edit *e) TESS_NO_ANALYSIS
 {
-	tess_mutex_lock(&ix->lock, rank);
 	e->ix = ix;
 	e->lo = lo;
 	e->hi = hi;
@@ -51,6 +50,7 @@ tess_index_lock(struct tess_index *ix, uint64_t lo, uint64_t hi, enum tess_rank 
 	e->prepared = false;
 	e->leaves = NULL;
 	e->dirs = NULL;
+	tess_mutex_lock(&ix->lock, rank);
 }
 
 void
@@ -62,12 +62,20 @@ tess_index_relock(struct tess_index_edit *e, uint64_t lo, uint64_t hi)
 	e->hi = hi;
 }
 
+static void __attribute__((noinline))
+edit_drop_and_unlock(struct tess_index_edit *e) TESS_NO_ANALYSIS
+{
+	tess_index_edit_drop(e);
+	tess_mutex_unlock(&e->ix->lock, e->rank);
+}
+
 void
 tess_index_unlock(struct tess_index_edit *e) TESS_NO_ANALYSIS
 {
 	if (TESS_UNLIKELY(e->leaves != NULL)) /* nodes come with leaves */
-		tess_index_edit_drop(e);
-	tess_mutex_unlock(&e->ix->lock, e->rank);
+		edit_drop_and_unlock(e);
+	else
+		tess_mutex_unlock(&e->ix->lock, e->rank);
 }
 
 /* Give back what prepare allocated and no commit used. */
@@ -101,10 +109,32 @@ leaf_may_join(const struct tess_index *ix, const struct tess_index_leaf *leaf, u
 	return leaf->hi < ix->hi && index_leaf(ix, leaf->hi)->count + count <= INDEX_LEAF / 2;
 }
 
+/* Fewer ranges stay than there were, and less than half a leaf: join if a neighbour is small too. */
+static enum tess_err __attribute__((noinline))
+prepare_join(struct tess_index_edit *e, unsigned left)
+{
+	struct tess_index_leaf *leaf = e->leaf;
+
+	if (leaf_may_join(e->ix, leaf, left) &&
+	    tess_index_shape_prepare(e, e->from, e->to, e->n) == TESS_OK)
+		return TESS_OK;
+	e->leaf = leaf; /* also when memory for a join is missing: it is worth no failure */
+	e->prepared = true;
+	return TESS_OK;
+}
+
+static enum tess_err __attribute__((noinline))
+prepare_again(struct tess_index_edit *e, uint64_t lo, uint64_t hi, unsigned n)
+{
+	tess_index_edit_drop(e);
+	return tess_index_prepare(e, lo, hi, n);
+}
+
+/* Every call from here is the last thing done, so that the usual way saves no register. */
 enum tess_err
 tess_index_prepare(struct tess_index_edit *e, uint64_t lo, uint64_t hi, unsigned n)
 {
-	struct tess_index *ix = e->ix;
+	const struct tess_index *ix = e->ix;
 	struct tess_index_leaf *leaf;
 	unsigned gone = 0, left;
 	size_t slot, end;
@@ -113,26 +143,23 @@ tess_index_prepare(struct tess_index_edit *e, uint64_t lo, uint64_t hi, unsigned
 	TESS_DEBUG(lo < hi && e->lo <= lo && hi <= e->hi);
 	TESS_WALK(ix->lo <= lo && hi <= ix->hi);
 	if (TESS_UNLIKELY(e->leaves != NULL))
-		tess_index_edit_drop(e);
-	e->prepared = false;
-	e->from = lo;
-	e->to = hi;
-	e->n = n;
+		return prepare_again(e, lo, hi, n);
 	leaf = index_leaf(ix, lo);
-	if (TESS_UNLIKELY(hi > leaf->hi))
-		return tess_index_shape_prepare(e, lo, hi, n);
 	slot = end = leaf_from(leaf, lo);
 	for (; end < INDEX_LEAF && leaf->start[end] < hi; end++)
 		gone += leaf->range[end] != NULL;
 	left = leaf->count - gone + n;
-	if (TESS_UNLIKELY(left > INDEX_LEAF))
+	e->from = lo;
+	e->to = hi;
+	e->n = n;
+	if (TESS_UNLIKELY(hi > leaf->hi || left > INDEX_LEAF))
 		return tess_index_shape_prepare(e, lo, hi, n);
-	if (n < gone && left <= INDEX_LEAF / 2 && leaf_may_join(ix, leaf, left) &&
-	    tess_index_shape_prepare(e, lo, hi, n) == TESS_OK)
-		return TESS_OK;
+	e->leaf = leaf;
 	e->slot = (unsigned)slot;
 	e->end = (unsigned)end;
-	e->leaf = leaf; /* also when memory for a join is missing: it is worth no failure */
+	e->gone = gone;
+	if (n < gone && left <= INDEX_LEAF / 2)
+		return prepare_join(e, left);
 	e->prepared = true;
 	return TESS_OK;
 }
@@ -155,22 +182,20 @@ static void
 leaf_hem(const struct tess_index *ix, const struct tess_index_leaf *leaf, size_t slot, size_t end,
 	 struct leaf_hem *h)
 {
-	while (slot > 0 && leaf->range[slot - 1] == NULL)
-		slot--;
-	while (end < INDEX_LEAF && leaf->range[end] == NULL)
-		end++;
+	slot = leaf_live_below(leaf->live, slot);
+	end = leaf_live_from(leaf->live, end);
 	h->before = slot > 0 ? leaf->range[slot - 1]->end : HEM_NONE;
 	h->after = end < INDEX_LEAF ? leaf->start[end] : tess_index_next_start(ix, leaf->hi);
 }
 
-/* The ranges in [slot, end) go: their holes are counted out.  => gives: how many */
-static unsigned
+/* The ranges in [slot, end) go: their holes are counted out, and those not in the new list die. */
+static void
 leaf_leave(struct tess_index_leaf *leaf, size_t slot, size_t end, struct leaf_hem *h,
-	   struct tess_range *rs, unsigned n)
+	   const struct tess_range *rs, unsigned n)
 {
-	uint64_t at = h->before;
 	struct list_cursor kept = {rs, n};
-	unsigned gone = 0;
+	uint64_t at = h->before;
+	bool first = true;
 
 	h->was = h->after;
 	for (; slot < end; slot++) {
@@ -178,19 +203,15 @@ leaf_leave(struct tess_index_leaf *leaf, size_t slot, size_t end, struct leaf_he
 
 		if (r == NULL)
 			continue;
-		if (gone++ == 0)
-			h->was = r->start;
+		h->was = first ? r->start : h->was;
+		first = false;
 		if (at != HEM_NONE)
 			holes_drop(leaf, r->start - at);
 		at = r->end;
-		if (n == 0)
-			tess_store_release(&r->dead, 1); /* pairs as in tess_index_bury() */
-		else
-			tess_index_bury(r, &kept);
+		tess_index_bury(r, &kept);
 	}
 	if (at != HEM_NONE)
 		holes_drop(leaf, h->after - at);
-	return gone;
 }
 
 /* New ranges come: their holes are counted in. */
@@ -210,25 +231,31 @@ leaf_enter(struct tess_index_leaf *leaf, struct leaf_hem *h, const struct tess_r
 		holes_add(leaf, h->after - at);
 }
 
-/* Add one slot to [*slot, *end): the nearest free one is moved here.  => the sequence is odd */
-static void
-leaf_open(struct tess_index_leaf *leaf, size_t *slot, size_t *end)
+/*
+ * Add one slot to [*slot, *end): the nearest free one is moved here, over live ones only.
+ *
+ * => the sequence is odd.  gives: the live slots now
+ */
+static uint64_t
+leaf_open(struct tess_index_leaf *leaf, uint64_t live, size_t *slot, size_t *end)
 {
 	size_t left = *slot, right = *end;
 
 	for (;; left -= left > 0, right += right < INDEX_LEAF) {
 		if (right < INDEX_LEAF && leaf->range[right] == NULL) {
+			live |= (uint64_t)1 << right;
 			for (; right > *end; right--)
 				leaf_set(leaf, right, leaf->start[right - 1],
 					 leaf->range[right - 1]);
 			++*end;
-			return;
+			return live;
 		}
 		if (left > 0 && leaf->range[left - 1] == NULL) {
+			live |= (uint64_t)1 << (left - 1);
 			for (; left < *slot; left++)
 				leaf_set(leaf, left - 1, leaf->start[left], leaf->range[left]);
 			--*slot;
-			return;
+			return live;
 		}
 		TESS_DEBUG(left > 0 || right < INDEX_LEAF);
 	}
@@ -249,47 +276,131 @@ leaf_store(struct tess_index_leaf *leaf, size_t slot, size_t end, struct tess_ra
 }
 
 /* The sharing statistic: high where CPUs take turns, low where one writes alone. */
-static void
+static inline void
 leaf_note_writer(struct tess_index_leaf *leaf)
 {
 	unsigned cpu = tess_port_cpu();
 
 	if (TESS_LIKELY(leaf->writer == cpu)) {
-		leaf->share -= leaf->share > -LEAF_SHARE_LIMIT ? LEAF_SHARE_SAME : 0;
-	} else {
-		leaf->share +=
-		    leaf->share <= LEAF_SHARE_LIMIT - LEAF_SHARE_OTHER ? LEAF_SHARE_OTHER : 0;
-		leaf->writer = (uint16_t)cpu;
+		if (leaf->share > -LEAF_SHARE_LIMIT)
+			leaf->share -= LEAF_SHARE_SAME;
+		return;
 	}
+	if (leaf->share <= LEAF_SHARE_LIMIT - LEAF_SHARE_OTHER)
+		leaf->share += LEAF_SHARE_OTHER;
+	leaf->writer = (uint16_t)cpu;
 }
 
-static void
-leaf_commit(struct tess_index *ix, struct tess_index_leaf *leaf, size_t slot, size_t end,
-	    struct tess_range *rs, unsigned n)
+/* The window in which readers start again.  Nothing inside waits. */
+static inline void
+leaf_edit_begin(struct tess_index_leaf *leaf)
 {
-	struct leaf_hem h;
-	unsigned gone;
-
-	leaf_hem(ix, leaf, slot, end, &h);
-	gone = leaf_leave(leaf, slot, end, &h, rs, n);
-	leaf_enter(leaf, &h, rs, n);
-
 	tess_port_preempt_disable();
 	tess_store_relaxed(&leaf->seq, leaf->seq + 1); /* ordered by each leaf_set() */
-	while (end - slot < n)
-		leaf_open(leaf, &slot, &end);
-	leaf_store(leaf, slot, end, rs, n);
+}
+
+static inline void
+leaf_edit_end(struct tess_index_leaf *leaf, uint64_t live, unsigned more)
+{
+	tess_store_release(&leaf->live, live);
 	tess_store_release(&leaf->seq, leaf->seq + 1); /* pairs with the readers' first load */
 	tess_port_preempt_enable();
-
-	leaf->count = (uint16_t)(leaf->count - gone + n);
+	leaf->count = (uint8_t)(leaf->count + more);
 	leaf_note_writer(leaf);
-	if (TESS_UNLIKELY(leaf_holes_due(leaf)))
-		tess_index_holes_scan(leaf, tess_index_next_start(ix, leaf->hi));
-	if (TESS_UNLIKELY(leaf_post_due(leaf)))
-		tess_index_holes_post(ix, leaf);
-	if (TESS_UNLIKELY(h.before == HEM_NONE && h.was != h.is))
-		tess_index_holes_edge(ix, leaf->lo, h.was, h.is);
+}
+
+/* Replace the ranges of [slot, end) by `n`, whatever that means for holes. */
+static void __attribute__((noinline))
+leaf_commit(struct tess_index_edit *e, struct tess_range *rs, unsigned n)
+{
+	struct tess_index_leaf *leaf = e->leaf;
+	size_t slot = e->slot, end = e->end;
+	uint64_t live = leaf->live;
+	struct leaf_hem h;
+
+	leaf_hem(e->ix, leaf, slot, end, &h);
+	leaf_leave(leaf, slot, end, &h, rs, n);
+	leaf_enter(leaf, &h, rs, n);
+
+	leaf_edit_begin(leaf);
+	while (end - slot < n)
+		live = leaf_open(leaf, live, &slot, &end);
+	leaf_store(leaf, slot, end, rs, n);
+	live &= ~leaf_bits(end) | leaf_bits(slot);
+	leaf_edit_end(leaf, live | (leaf_bits(n) << slot), n - e->gone);
+
+	if (leaf_holes_due(leaf))
+		tess_index_holes_scan(leaf, tess_index_next_start(e->ix, leaf->hi));
+	if (leaf_post_due(leaf))
+		tess_index_holes_post(e->ix, leaf);
+	if (h.before == HEM_NONE && h.was != h.is)
+		tess_index_holes_edge(e->ix, leaf->lo, h.was, h.is);
+}
+
+/*
+ * Would one range more or less in [slot, end) leave all that is known of holes as it is?  So it does if the
+ * hole without the range is smaller than `hole2`, and neither end of it is in another leaf.
+ */
+static inline bool
+leaf_hole_small(const struct tess_index *ix, const struct tess_index_leaf *leaf, size_t slot,
+		size_t end, const struct tess_range *r)
+{
+	uint64_t before, after;
+
+	slot = leaf_live_below(leaf->live, slot);
+	end = leaf_live_from(leaf->live, end);
+	if (TESS_LIKELY(slot > 0))
+		before = leaf->range[slot - 1]->end;
+	else if (leaf->lo == ix->lo)
+		before = r->end; /* the hole before the first range is nobody's */
+	else
+		return false;
+	if (TESS_LIKELY(end < INDEX_LEAF))
+		after = leaf->start[end];
+	else if (leaf->hi == ix->hi)
+		after = ix->hi;
+	else
+		return false;
+	return after - before < leaf->hole2;
+}
+
+/* The usual map: one range into a small hole with a free slot in it. */
+static void
+leaf_insert(struct tess_index_edit *e, struct tess_range *r)
+{
+	struct tess_index_leaf *leaf = e->leaf;
+	size_t slot = e->slot, end = e->end;
+
+	if (slot == end) {
+		if (slot < INDEX_LEAF && leaf->range[slot] == NULL)
+			end++;
+		else if (slot > 0 && leaf->range[slot - 1] == NULL)
+			slot--;
+	}
+	if (TESS_UNLIKELY(end - slot != 1 || !leaf_hole_small(e->ix, leaf, slot, end, r))) {
+		leaf_commit(e, r, 1);
+		return;
+	}
+	leaf_edit_begin(leaf);
+	leaf_set(leaf, slot, r->start, r);
+	leaf_edit_end(leaf, leaf->live | (uint64_t)1 << slot, 1);
+}
+
+/* The usual unmap: one range, leaving a small hole. */
+static void
+leaf_remove(struct tess_index_edit *e)
+{
+	struct tess_index_leaf *leaf = e->leaf;
+	struct tess_range *r = leaf->range[e->slot];
+
+	if (TESS_UNLIKELY(r == NULL || !leaf_hole_small(e->ix, leaf, e->slot, e->end, r))) {
+		leaf_commit(e, NULL, 0);
+		return;
+	}
+	tess_store_release(&r->dead, 1); /* as in tess_index_bury() */
+	leaf_edit_begin(leaf);
+	leaf_set(leaf, e->slot, r->start, NULL);
+	leaf_edit_end(leaf, leaf->live & ~((uint64_t)1 << e->slot), -1u);
 }
 
 /* What commit may assume of its arguments. */
@@ -316,8 +427,12 @@ tess_index_commit(struct tess_index_edit *e, uint64_t lo, uint64_t hi, struct te
 	TESS_DEBUG(e->prepared);
 	TESS_WALK(commit_sane(e, lo, hi, rs, n));
 	e->prepared = false;
-	if (TESS_LIKELY(e->leaf != NULL))
-		leaf_commit(e->ix, e->leaf, e->slot, e->end, rs, n);
-	else
+	if (TESS_UNLIKELY(e->leaf == NULL))
 		tess_index_shape_commit(e, lo, hi, rs, n);
+	else if (n == 1 && e->gone == 0)
+		leaf_insert(e, rs);
+	else if (n == 0 && e->end - e->slot == 1)
+		leaf_remove(e);
+	else
+		leaf_commit(e, rs, n);
 }

@@ -33,14 +33,14 @@ static void
 holes_set(struct tess_index_leaf *leaf, uint64_t hole, unsigned n)
 {
 	tess_store_relaxed(&leaf->hole, hole); /* read racily by hints */
-	leaf->nhole = (uint16_t)n;
+	leaf->nhole = (uint8_t)n;
 }
 
 static void
 holes_set2(struct tess_index_leaf *leaf, uint64_t hole, unsigned n)
 {
 	leaf->hole2 = hole;
-	leaf->nhole2 = (uint16_t)n;
+	leaf->nhole2 = (uint8_t)n;
 }
 
 void
@@ -84,14 +84,10 @@ tess_index_holes_scan(struct tess_index_leaf *leaf, uint64_t next)
 
 	holes_set(leaf, 0, 0);
 	holes_set2(leaf, 0, 0);
-	for (unsigned i = 0; i < INDEX_LEAF; i++) {
-		const struct tess_range *r = leaf->range[i];
-
-		if (r == NULL)
-			continue;
+	for (size_t i = 0; (i = leaf_live_from(leaf->live, i)) < INDEX_LEAF; i++) {
 		if (prev != NULL)
-			holes_add(leaf, r->start - prev->end);
-		prev = r;
+			holes_add(leaf, leaf->start[i] - prev->end);
+		prev = leaf->range[i];
 	}
 	if (prev != NULL)
 		holes_add(leaf, next - prev->end);
@@ -147,13 +143,12 @@ void
 tess_index_holes_edge(struct tess_index *ix, uint64_t lo, uint64_t was, uint64_t is)
 {
 	struct tess_index_leaf *leaf = NULL;
-	unsigned i = 0;
+	size_t i = 0;
 
 	while (i == 0 && lo > ix->lo) {
 		leaf = index_leaf(ix, lo - 1);
 		lo = leaf->lo;
-		for (i = INDEX_LEAF; i > 0 && leaf->range[i - 1] == NULL;)
-			i--;
+		i = leaf_live_below(leaf->live, INDEX_LEAF);
 	}
 	if (i == 0)
 		return; /* it was the hole before the first range */
@@ -229,14 +224,15 @@ static bool
 leaf_hole_up(const struct tess_index *ix, const struct tess_index_leaf *leaf, uint64_t from,
 	     uint64_t len, struct hole *h)
 {
+	uint64_t live = tess_load_acquire(&leaf->live);
 	bool prev = false;
 
 	if (tess_load_relaxed(&leaf->hole) < len)
 		return false;
-	for (size_t i = leaf_below(leaf, from); i < INDEX_LEAF; i++) {
+	for (size_t i = leaf_below(leaf, from); (i = leaf_live_from(live, i)) < INDEX_LEAF; i++) {
 		const struct tess_range *r = leaf_get(leaf, i);
 
-		if (r == NULL || r->start < from)
+		if (r == NULL || r->start < from) /* NULL: a hint, and an edit meanwhile */
 			continue;
 		h->end = r->start;
 		if (prev && h->end - h->start >= len)
@@ -255,13 +251,20 @@ static const struct tess_range *
 leaf_hole_down(const struct tess_index *ix, const struct tess_index_leaf *leaf, uint64_t before,
 	       uint64_t len, struct hole *h)
 {
-	uint64_t next = 0;
+	uint64_t live = tess_load_acquire(&leaf->live), next = 0;
+	size_t i = INDEX_LEAF;
 
 	if (tess_load_relaxed(&leaf->hole) < len)
 		return NULL;
-	for (size_t i = INDEX_LEAF; i-- > 0;) {
-		const struct tess_range *r = leaf_get(leaf, i);
+	if (before < leaf->hi) { /* the first range from there on bounds the first hole */
+		i = leaf_live_from(live, leaf_from(leaf, before));
+		i += i < INDEX_LEAF;
+	}
+	for (live &= leaf_bits(i); live != 0; live &= leaf_bits(i)) {
+		const struct tess_range *r;
 
+		i = 63 - (size_t)__builtin_clzll(live);
+		r = leaf_get(leaf, i);
 		if (r == NULL)
 			continue;
 		if (r->start < before) {
@@ -280,15 +283,16 @@ static uint64_t
 index_first_start(const struct tess_index *ix)
 {
 	const struct tess_index_dir *d = tess_rcu_get(&ix->dir);
+	const struct tess_index_leaf *leaf;
+	const struct tess_range *r;
+	size_t i;
 
 	while (d->level > 1)
 		d = d->child[0].dir;
-	for (size_t i = 0; i < INDEX_LEAF; i++) {
-		const struct tess_range *r = leaf_get(d->child[0].leaf, i);
-
-		if (r != NULL)
-			return r->start;
-	}
+	leaf = d->child[0].leaf;
+	i = leaf_live_from(tess_load_acquire(&leaf->live), 0);
+	if (i < INDEX_LEAF && (r = leaf_get(leaf, i)) != NULL)
+		return r->start;
 	return tess_index_next_start(ix, ix->lo);
 }
 

@@ -70,7 +70,8 @@ leaf_next(const struct tess_index_leaf *leaf, uint64_t key, struct tess_range **
 	*seq = tess_load_acquire(&leaf->seq);
 	i = leaf_below(leaf, key + 1);
 	at = leaf_get(leaf, i);
-	for (i++; i < INDEX_LEAF && after == NULL; i++)
+	i = leaf_live_from(tess_load_acquire(&leaf->live), i + 1);
+	if (i < INDEX_LEAF)
 		after = leaf_get(leaf, i);
 	if ((*seq & 1) != 0 || tess_load_relaxed(&leaf->seq) != *seq)
 		return false;
@@ -81,14 +82,14 @@ leaf_next(const struct tess_index_leaf *leaf, uint64_t key, struct tess_range **
 static bool
 leaf_prev(const struct tess_index_leaf *leaf, uint64_t key, struct tess_range **r, uint64_t *seq)
 {
-	struct tess_range *at;
+	struct tess_range *at = NULL;
 	size_t i;
 
 	*seq = tess_load_acquire(&leaf->seq);
 	i = leaf_below(leaf, key);
-	at = leaf_get(leaf, i);
-	while (at == NULL && i > 0)
-		at = leaf_get(leaf, --i);
+	i = leaf_live_below(tess_load_acquire(&leaf->live), i + 1);
+	if (i > 0)
+		at = leaf_get(leaf, i - 1);
 	if ((*seq & 1) != 0 || tess_load_relaxed(&leaf->seq) != *seq)
 		return false;
 	*r = at != NULL && at->start < key ? at : NULL;

@@ -74,17 +74,17 @@ enum {
  */
 struct tess_index_leaf {
 	uint64_t seq;    /* A: odd inside an edit and once retired */
+	uint64_t live;   /* w, seq: bit i: slot i holds a range */
 	uint64_t lo, hi; /* c */
 	uint64_t hole;   /* w, read racily by hints: the largest hole after a range of this leaf */
 	uint64_t hole2;  /* w: no other hole is larger than this */
 	uint64_t posted; /* w: what the directory's hole word says */
-	uint16_t nhole;  /* w: holes of size `hole`; 0 with hole > 0: a rescan is due */
-	uint16_t nhole2; /* w: holes known to be of size `hole2`; 0: it is only a bound */
-	uint16_t count;  /* w: ranges */
+	uint8_t nhole;   /* w: holes of size `hole`; 0 with hole > 0: a rescan is due */
+	uint8_t nhole2;  /* w: holes known to be of size `hole2`; 0: it is only a bound */
+	uint8_t count;   /* w: ranges */
+	uint8_t pad;
 	uint16_t writer; /* w: logical CPU that edited last */
 	int16_t share;   /* w: statistic of changing writers, see leaf_note_writer() */
-	uint16_t pad;
-	uint32_t lock; /* room for a leaf's own lock; one lock serves the index in this form */
 	uint64_t start[INDEX_LEAF] __attribute__((aligned(64)));           /* w, seq */
 	struct tess_range *range[INDEX_LEAF] __attribute__((aligned(64))); /* w, seq */
 	struct tess_rcu_head rcu;
@@ -229,6 +229,29 @@ leaf_from(const struct tess_index_leaf *leaf, uint64_t key)
 	size_t i = leaf_below(leaf, key);
 
 	return i + (leaf->start[i] < key);
+}
+
+/* Bits 0 .. n-1; n <= LEAF. */
+static inline uint64_t
+leaf_bits(size_t n)
+{
+	return INDEX_LEAF < 64 || n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX;
+}
+
+/* One more than the last live slot below `slot`; 0 when there is none. */
+static inline size_t
+leaf_live_below(uint64_t live, size_t slot)
+{
+	live &= leaf_bits(slot);
+	return live != 0 ? 64 - (size_t)__builtin_clzll(live) : 0;
+}
+
+/* The first live slot at or after `slot`; LEAF when there is none. */
+static inline size_t
+leaf_live_from(uint64_t live, size_t slot)
+{
+	live &= ~leaf_bits(slot);
+	return live != 0 ? (size_t)__builtin_ctzll(live) : INDEX_LEAF;
 }
 
 static inline struct tess_range *
