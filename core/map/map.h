@@ -317,13 +317,13 @@ enum tess_move_source {
 };
 
 /*
- * tess_map_move: [from, from + from_len), inside one entry, goes to [*to, *to + to_len), pages and all.  What the
- * target has more is a continuation of the same mapping, what it has less is forgotten.
+ * tess_map_move: [from, from + from_len) goes to [*to, *to + to_len), pages and all.  What the target has
+ * more is a continuation of the same mapping; what it has less is forgotten, whatever is mapped there.
  * The target is emptied first (MOVE_TO), or chosen and told in *to (MOVE_ANY).  KEEP_EMPTY leaves the
  * source mapped without its pages.
  *
  * => source and target do not overlap
- * => fails: ENOMEM, EAGAIN limits; ENOMEM memory or space; EFAULT when the source is not inside one
+ * => fails: ENOMEM, EAGAIN limits; ENOMEM memory or space; EFAULT when what moves is not inside one
  *    entry; nothing changed
  */
 enum tess_move_place {

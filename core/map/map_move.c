@@ -18,9 +18,11 @@ struct move {
 	struct tess_map *map;
 	tess_va from, to;
 	uint64_t from_len, to_len, kept; /* kept: bytes whose pages move */
+	tess_va tail, tail_end;          /* what else is forgotten, behind the source's entry */
 	enum tess_move_source source;
 	struct tess_entry *e;    /* the source's entry, held */
 	struct tess_entry *left; /* what stays at the source for KEEP_EMPTY */
+	struct tess_entry *cut;  /* the last entry of the tail, when it was cut; held */
 	struct tess_map_edit ed;
 	struct tess_strip strip; /* its cover serves the source's shared amap too */
 };
@@ -88,6 +90,52 @@ move_cut(struct move *v)
 	tess_map_edit_commit(&v->ed);
 	v->e = tess_map_lookup_rcu(v->map, v->from);
 	return TESS_OK;
+}
+
+/*
+ * move_cut_tail: an entry that crosses the tail's end is cut there, the inner part held, so that the
+ * tail is whole entries, each of which can be forgotten without memory.
+ */
+static enum tess_err
+move_cut_tail(struct move *v)
+{
+	struct tess_entry *e = tess_map_lookup_rcu(v->map, v->tail_end - 1), inner;
+	tess_va start;
+	enum tess_err err;
+
+	if (v->tail == v->tail_end || e == NULL || e->range.end <= v->tail_end)
+		return TESS_OK;
+	start = e->range.start > v->tail ? e->range.start : v->tail;
+	inner = *e;
+	inner.held = 1;
+	tess_map_edit_open(&v->ed, start, v->tail_end);
+	tess_map_edit_put(&v->ed, &inner, start, v->tail_end);
+	err = tess_map_edit_close(&v->ed, v->tail_end);
+	if (err != TESS_OK)
+		return err;
+	tess_map_edit_commit(&v->ed);
+	v->cut = tess_map_lookup_rcu(v->map, start);
+	return TESS_OK;
+}
+
+/* move_forget_tail: whole entries, one by one: the index promises that it cannot fail. */
+static void
+move_forget_tail(struct move *v)
+{
+	struct tess_entry *e;
+	enum tess_err err;
+
+	if (v->tail == v->tail_end)
+		return;
+	while ((e = tess_map_next_rcu(v->map, v->tail)) != NULL && e->range.start < v->tail_end) {
+		v->ed.lo = e->range.start;
+		v->ed.hi = e->range.end;
+		err = tess_map_edit_prepare(&v->ed);
+		TESS_ASSERT(err == TESS_OK);
+		tess_map_edit_commit(&v->ed);
+	}
+	tess_map_strip(&v->strip, &v->ed, v->tail, v->tail_end, TESS_WIPE_RELEASE);
+	tess_map_place_freed(v->map, v->tail, v->tail_end);
 }
 
 /* move_left: the entry that stays, empty, when the source is kept: its pages will be new ones. */
@@ -169,6 +217,7 @@ move_commit(struct move *v)
 	if (home)
 		tess_amap_move(am, slot, am, v->to >> TESS_PAGE_SHIFT, v->kept >> TESS_PAGE_SHIFT);
 	move_source(v);
+	move_forget_tail(v);
 	tess_map_place_took(v->map, v->to, v->to + v->to_len);
 	made = tess_map_lookup_rcu(v->map, v->to);
 	tess_store_release(&made->held, 0); /* pairs with tess_entry_live() */
@@ -205,8 +254,12 @@ move_prepare(struct move *v)
 	if (err == TESS_OK && move_is_home(v) && v->from_len > v->kept)
 		err = tess_amap_wipe_prepare(v->e->amap, tess_entry_slot(v->e, v->from + v->kept),
 					     (v->from_len - v->kept) >> TESS_PAGE_SHIFT);
+	if (err == TESS_OK && v->tail != v->tail_end)
+		err = tess_map_strip_prepare(&v->strip, v->map, v->tail, v->tail_end);
 	if (err == TESS_OK)
 		err = move_prepare_shared(v);
+	if (err == TESS_OK)
+		err = move_cut_tail(v);
 	if (err == TESS_OK)
 		err = move_cut(v);
 	if (err == TESS_OK)
@@ -222,6 +275,10 @@ move_cancel(struct move *v)
 	tess_map_remerge(&v->ed, v->e->range.start, v->e->range.end);
 	if (v->left != NULL)
 		tess_entry_free_now(v->left);
+	if (v->cut != NULL) {
+		tess_store_release(&v->cut->held, 0); /* pairs with tess_entry_live() */
+		tess_map_remerge(&v->ed, v->cut->range.start, v->cut->range.end);
+	}
 }
 
 /* move_check: may it be done at all?  Finds the source's entry and, when asked, the place. */
@@ -229,8 +286,13 @@ static enum tess_err
 move_check(struct move *v, enum tess_move_place place, const struct tess_map_limits *limits)
 {
 	v->e = tess_map_lookup_rcu(v->map, v->from);
-	if (v->e == NULL || v->e->range.end < v->from + v->from_len)
+	if (v->e == NULL || v->e->range.end < v->from + v->kept)
 		return TESS_EFAULT;
+	if (v->e->range.end < v->from + v->from_len) {
+		v->tail = v->e->range.end;
+		v->tail_end = v->from + v->from_len;
+		v->from_len = v->tail - v->from;
+	}
 	if (place == TESS_MOVE_ANY && !tess_map_find(v->map, 0, v->to_len, TESS_PAGE_SIZE, &v->to))
 		return TESS_ENOMEM;
 	return move_limits(v, limits);
@@ -248,7 +310,8 @@ tess_map_move(struct tess_map *map, tess_va from, uint64_t from_len, tess_va *to
 			 .to_len = to_len,
 			 .kept = from_len < to_len ? from_len : to_len,
 			 .source = source,
-			 .left = NULL};
+			 .left = NULL,
+			 .cut = NULL};
 	enum tess_err err;
 
 	tess_map_edit_begin(&v.ed, map, map->min, map->max);

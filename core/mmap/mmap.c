@@ -26,8 +26,8 @@ mmap_args(const struct tess_rules *ru, const struct tess_mmap_args *a)
 		return ru->mmap_bits;
 	if (pages == 0)
 		return TESS_ENOMEM;
-	if ((a->off >> TESS_PAGE_SHIFT) + pages > UINT64_MAX >> TESS_PAGE_SHIFT)
-		return TESS_EOVERFLOW;
+	if (ru->mmap_wrap != TESS_OK && a->off > UINT64_MAX - (pages << TESS_PAGE_SHIFT))
+		return ru->mmap_wrap;
 	return TESS_OK;
 }
 
@@ -78,13 +78,17 @@ mmap_type(const struct tess_rules *ru, const struct tess_mmap_args *a, struct te
 	unsigned type = a->flags & TESS_MAP_TYPE;
 	enum tess_err e = TESS_OK;
 
+	if (!anon && (n->len > INT64_MAX || a->off > INT64_MAX - n->len))
+		return TESS_EOVERFLOW;
 	if (type == 0)
 		e = anon ? ru->mmap_no_type_anon : ru->mmap_no_type_file;
 	else if (type == TESS_MAP_SHARED_VALIDATE)
 		e = anon && ru->mmap_validate ? TESS_EINVAL : ru->mmap_both;
 	if (e != TESS_OK)
 		return e;
-	if (type == TESS_MAP_SHARED_VALIDATE && (a->flags & ~(unsigned)TESS_MAP_KNOWN))
+	/* mm/mmap.c, LEGACY_MAP_MASK: FIXED_NOREPLACE is younger than the mask */
+	if (type == TESS_MAP_SHARED_VALIDATE &&
+	    (a->flags & ~(unsigned)(TESS_MAP_KNOWN & ~TESS_MAP_FIXED_NOREPLACE)))
 		return TESS_EOPNOTSUPP;
 	if (type & TESS_MAP_SHARED)
 		n->flags |= TESS_ENTRY_SHARED;

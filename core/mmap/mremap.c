@@ -67,7 +67,7 @@ remap_check(const struct remap *q, const struct tess_entry *e)
 
 	if (q->old_len == 0 && !(e->flags & TESS_ENTRY_SHARED))
 		return TESS_EINVAL;
-	if (q->old_len > e->range.end - q->old)
+	if ((q->old_len < q->new_len ? q->old_len : q->new_len) > e->range.end - q->old)
 		return TESS_EFAULT;
 	if (e->object != NULL && e->off + (q->old - e->range.start) > UINT64_MAX - q->new_len)
 		return TESS_EINVAL;

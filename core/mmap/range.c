@@ -4,11 +4,64 @@
  */
 #include "space.h"
 
+/*
+ * protect_own: locked private memory of the span that is not writable now, as one span: where mprotect makes
+ * it writable its pages become the space's own at once, as mlock would have done.
+ */
+static struct tess_span
+protect_own(struct tess_map *map, struct tess_span s)
+{
+	struct tess_span own = {s.end, s.start};
+	struct tess_entry *e;
+
+	tess_rcu_enter();
+	for (e = tess_map_next_rcu(map, s.start); e != NULL && e->range.start < s.end;
+	     e = tess_map_next_rcu(map, e->range.end)) {
+		tess_va lo = e->range.start > s.start ? e->range.start : s.start;
+		tess_va hi = e->range.end < s.end ? e->range.end : s.end;
+
+		if ((e->flags & TESS_ENTRY_LOCKED) && e->amap != NULL &&
+		    !(e->prot & TESS_PROT_WRITE) && !(e->flags & TESS_ENTRY_ONFAULT)) {
+			own.start = lo < own.start ? lo : own.start;
+			own.end = hi;
+		}
+		if (e->range.end >= map->max)
+			break;
+	}
+	tess_rcu_exit();
+	return own;
+}
+
+/* protect_fill: the part of `own` that became writable. */
+static void
+protect_fill(struct tess_map *map, struct tess_span own)
+{
+	for (tess_va va = own.start; va < own.end;) {
+		struct tess_span part = {own.end, own.end};
+		struct tess_entry *e;
+
+		tess_rcu_enter();
+		e = tess_map_next_rcu(map, va);
+		if (e != NULL && e->range.start < own.end) {
+			part.start = e->range.start > va ? e->range.start : va;
+			part.end = e->range.end < own.end ? e->range.end : own.end;
+			if (!(e->flags & TESS_ENTRY_LOCKED) || e->amap == NULL ||
+			    !(e->prot & TESS_PROT_WRITE) || (e->flags & TESS_ENTRY_ONFAULT))
+				part.start = part.end;
+		}
+		tess_rcu_exit();
+		if (tess_map_populate(map, part.start, part.end) != TESS_OK)
+			tess_history("mprotect: not all could be populated", part.start, part.end,
+				     0);
+		va = part.end;
+	}
+}
+
 enum tess_err
 tess_mprotect(struct tess_space *sp, tess_va addr, uint64_t len, unsigned prot)
 {
 	const struct tess_rules *ru = sp->rules;
-	struct tess_span s;
+	struct tess_span s, own;
 	enum tess_err e;
 
 	if (!tess_page_aligned(addr))
@@ -17,12 +70,16 @@ tess_mprotect(struct tess_space *sp, tess_va addr, uint64_t len, unsigned prot)
 		return tess_space_leave(TESS_OK);
 	if (!tess_span_make(addr, len, &s) || s.start == s.end)
 		return tess_space_leave(ru->mprotect_wrap);
-	if ((prot & ~(unsigned)TESS_PROT_ALL) && ru->mprotect_bits != TESS_OK)
+	if ((prot & ~ru->prot_known) && ru->mprotect_bits != TESS_OK)
 		return tess_space_leave(ru->mprotect_bits);
 	if (s.start >= sp->map.max)
 		return tess_space_leave(ru->mprotect_hole);
+	own =
+	    prot & TESS_PROT_WRITE ? protect_own(&sp->map, s) : (struct tess_span){s.end, s.start};
 	e = tess_map_protect(&sp->map, s.start, s.end, prot & TESS_PROT_ALL, ru->holes,
 			     TESS_LIMIT_INFINITY);
+	if (own.start < own.end)
+		protect_fill(&sp->map, own);
 	return tess_space_leave(e == TESS_EFAULT ? ru->mprotect_hole : e);
 }
 
@@ -86,14 +143,29 @@ advise_fetch(struct tess_map *map, struct tess_span s)
 	return hole;
 }
 
+/*
+ * advise_populate: as many accesses.  The right itself is asked for, not what hardware happens to
+ * allow with another.
+ */
 static enum tess_err
 advise_populate(struct tess_map *map, struct tess_span s, enum tess_access access)
 {
+	tess_prot need = access == TESS_ACCESS_WRITE ? TESS_PROT_WRITE : TESS_PROT_READ;
+
 	for (tess_va va = s.start; va < s.end; va += TESS_PAGE_SIZE) {
+		const struct tess_entry *there;
+		tess_prot prot = TESS_PROT_NONE;
 		enum tess_err e;
 
-		if (!tess_map_any(map, va, va + TESS_PAGE_SIZE))
+		tess_rcu_enter();
+		there = tess_map_lookup_rcu(map, va);
+		if (there != NULL)
+			prot = there->prot;
+		tess_rcu_exit();
+		if (there == NULL)
 			return TESS_ENOMEM;
+		if (!(prot & need))
+			return TESS_EINVAL;
 		e = tess_map_touch(map, va, va + TESS_PAGE_SIZE, access);
 		if (e == TESS_SIGBUS)
 			return TESS_EFAULT;

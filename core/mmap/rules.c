@@ -7,6 +7,8 @@
 const struct tess_rules tess_rules[TESS_PERSONALITY_COUNT] = {
     [TESS_PERSONALITY_POSIX] =
 	{
+	    .mmap_wrap = TESS_EOVERFLOW,
+	    .prot_known = TESS_PROT_ALL,
 	    .mmap_len0 = TESS_EINVAL,
 	    .mmap_bits = TESS_EINVAL,
 	    .mmap_no_type_file = TESS_EINVAL,
@@ -30,6 +32,7 @@ const struct tess_rules tess_rules[TESS_PERSONALITY_COUNT] = {
 	},
     [TESS_PERSONALITY_LINUX] =
 	{
+	    .prot_known = TESS_PROT_ALL | 8, /* PROT_SEM */
 	    .mmap_len0 = TESS_EINVAL,
 	    .mmap_no_type_file = TESS_EINVAL,
 	    .mmap_no_type_anon = TESS_EINVAL,
@@ -53,6 +56,8 @@ const struct tess_rules tess_rules[TESS_PERSONALITY_COUNT] = {
 	},
     [TESS_PERSONALITY_BSD] =
 	{
+	    .mmap_wrap = TESS_EOVERFLOW,
+	    .prot_known = TESS_PROT_ALL,
 	    .mmap_len0 = TESS_EINVAL,
 	    .mmap_bits = TESS_EINVAL,
 	    .mmap_no_type_file = TESS_EINVAL,
@@ -76,6 +81,8 @@ const struct tess_rules tess_rules[TESS_PERSONALITY_COUNT] = {
 	},
     [TESS_PERSONALITY_SEED] =
 	{
+	    .mmap_wrap = TESS_EOVERFLOW,
+	    .prot_known = TESS_PROT_ALL,
 	    .mmap_anon_no_fd = true,
 	    .mmap_low = TESS_EINVAL,
 	    .mmap_high = TESS_EINVAL,

@@ -32,6 +32,7 @@ struct tess_rules {
 	enum tess_err mmap_no_type_file; /* neither SHARED nor PRIVATE */
 	enum tess_err mmap_no_type_anon;
 	enum tess_err mmap_both; /* both, where that is not SHARED_VALIDATE */
+	enum tess_err mmap_wrap; /* off + len wraps; OK: only files are asked */
 	bool mmap_validate;      /* both mean SHARED_VALIDATE */
 	bool mmap_anon_no_fd;    /* ANON with a descriptor is EINVAL */
 	enum tess_err mmap_low;  /* fixed below the user range */
@@ -39,6 +40,7 @@ struct tess_rules {
 	enum tess_err munmap_len0;
 	enum tess_err munmap_hole;
 	enum tess_err mprotect_bits;
+	unsigned prot_known; /* bits that mprotect does not call unknown */
 	enum tess_err mprotect_wrap;
 	enum tess_err mprotect_hole;
 	enum tess_holes holes; /* STOP: the part before a hole is changed; REFUSE: nothing */
