@@ -63,6 +63,8 @@ pages_drop(struct model *m, struct model_pages *p, uint64_t first, uint64_t last
 	for (unsigned i = a; i < b; i++)
 		if (p->page[i].data != NULL)
 			model_put(m, p->page[i].data, TESS_PAGE_SIZE);
+	if (b == a)
+		return; /* nothing was there; perhaps not even the array */
 	memmove(&p->page[a], &p->page[b], (p->n - b) * sizeof(*p->page));
 	p->n -= b - a;
 }
