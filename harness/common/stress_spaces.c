@@ -343,7 +343,7 @@ stress_race(void)
 {
 	uint64_t done = 0, refused = 0;
 
-	race.rounds = bare_option_number("ops", 1500);
+	race.rounds = bare_option_number("ops", 1500) / 2;
 	spaces.barrier.n = bare_ncpu;
 	for (race.way = RACE_UNMAP; race.way < RACE_WAYS; race.way++) {
 		struct tess_space *sp = stress_space();
