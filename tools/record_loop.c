@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 
 #include "record.h"
@@ -216,6 +217,8 @@ stop_clone(struct record *rec, struct record_task *t)
 		c->space = space_new(rec);
 		c->space->stack_low = t->space->stack_low;
 		record_runs_copy(&c->space->known, &t->space->known);
+		if (rec->no_faults)
+			record_scan_end(rec, c); /* what DONTFORK and WIPEONFORK kept from it */
 		record_add(rec, "%u %d fork %u", t->space->number, (int)t->tid, c->space->number);
 		space_unbusy(rec, t);
 	}
@@ -283,11 +286,29 @@ stop_exec(struct record *rec, struct record_task *t)
 	task_resume(t, 0);
 }
 
+/*
+ * A task that was killed inside a call does not come back to its end.  What the call did is done: the
+ * register for the result says so, unless it still holds what every call begins with.
+ */
+static void
+call_cut_short(struct record *rec, struct record_task *t)
+{
+	struct user_regs_struct regs;
+
+	if (!t->recorded || ptrace(PTRACE_GETREGS, t->tid, 0, &regs) != 0)
+		return;
+	if ((int64_t)regs.rax != -ENOSYS && (int64_t)regs.rax != -EINTR)
+		record_call_end(rec, t, (int64_t)regs.rax);
+	if (rec->no_faults)
+		record_scan_end(rec, t);
+}
+
 static void
 stop_exit(struct record *rec, struct record_task *t)
 {
 	if (t->space != NULL && !t->exiting) {
 		record_perf_drain(rec);
+		call_cut_short(rec, t);
 		if (t->space->users == 1) {
 			if (rec->no_faults)
 				record_scan_begin(rec, t);

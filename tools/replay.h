@@ -15,6 +15,7 @@
  *				made with a bit nobody knows
  *   a file grown by write	a fault beyond the recorded end extends the file to that page first
  *   where brk starts		found by looking ahead for the space's first brk
+ *   when MADV_FREE takes pages	not yet: those that the core took at once are written again
  *   a mincore vector		NULL when the record says EFAULT
  */
 #ifndef TOOLS_REPLAY_H

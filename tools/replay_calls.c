@@ -10,6 +10,8 @@
  *	                                           └► elsewhere: munmap, mmap(RESULT, FIXED_NOREPLACE)
  *	mremap ... = RESULT		stayed: mremap without MAYMOVE; moved: mremap to RESULT, FIXED
  */
+#include <tessera/debug.h>
+
 #include "replay_priv.h"
 
 /* "-EINVAL", "7f0012345000" or "0" into buf. */
@@ -183,6 +185,61 @@ madvise_advice(uint32_t number)
 	return number < sizeof(known) ? (enum tess_madv)known[number] : TESS_MADV_UNKNOWN;
 }
 
+/* Which pages of a range are private: one bit each.  NULL: none, or no memory. */
+static uint64_t *
+private_pages(struct replay *r, struct replay_space *s, tess_va start, uint64_t n)
+{
+	struct model_mem *mem = r->cfg->mem;
+	uint64_t *bits = mem->get(mem, (n / 64 + 1) * 8);
+	struct tess_view view;
+
+	for (uint64_t i = 0; bits != NULL && i <= n / 64; i++)
+		bits[i] = 0;
+	for (uint64_t i = 0; bits != NULL && i < n; i++) {
+		tess_space_view(s->core, start + i * TESS_PAGE_SIZE, &view);
+		if (view.kind == TESS_VIEW_ANON)
+			bits[i / 64] |= (uint64_t)1 << i % 64;
+	}
+	return bits;
+}
+
+/*
+ * MADV_FREE: the recorded kernel, short of nothing, had not taken the pages yet; the core may take them at
+ * once.  Writing those that are gone brings the space where the trace goes on.
+ */
+static void
+call_free(struct replay *r, struct replay_space *s)
+{
+	struct model_mem *mem = r->cfg->mem;
+	uint64_t n = tess_page_round(r->rec.len) / TESS_PAGE_SIZE;
+	tess_va start = r->rec.addr;
+	uint64_t *was = r->rec.err == 0 ? private_pages(r, s, start, n) : NULL;
+
+	answer_judge(r, both_madvise(r, s, start, r->rec.len, TESS_MADV_FREE), 0);
+	for (uint64_t i = 0; was != NULL && i < n && r->end == REPLAY_DONE; i++) {
+		tess_va va = start + i * TESS_PAGE_SIZE;
+		struct tess_area a;
+		if (!(was[i / 64] >> i % 64 & 1) || !tess_space_next_area(s->core, va, &a) ||
+		    !(a.prot & TESS_PROT_WRITE))
+			continue;
+		if (both_access(r, s, va, TESS_ACCESS_WRITE) == TESS_ENOMEM)
+			r->end = REPLAY_NO_MEMORY;
+	}
+	if (was != NULL)
+		mem->put(mem, was, (n / 64 + 1) * 8);
+}
+
+static void
+call_madvise(struct replay *r, struct replay_space *s)
+{
+	enum tess_madv advice = madvise_advice(r->rec.flags);
+
+	if (advice == TESS_MADV_FREE)
+		call_free(r, s);
+	else
+		answer_judge(r, both_madvise(r, s, r->rec.addr, r->rec.len, advice), 0);
+}
+
 static void
 call_msync(struct replay *r, struct replay_space *s)
 {
@@ -275,11 +332,11 @@ replay_call(struct replay *r, struct replay_space *s)
 	case TRACE_SHMAT:
 		call_shmat(r, s);
 		return;
+	case TRACE_MADVISE:
+		call_madvise(r, s);
+		return;
 	case TRACE_MUNMAP:
 		e = both_munmap(r, s, addr, len);
-		break;
-	case TRACE_MADVISE:
-		e = both_madvise(r, s, addr, len, madvise_advice(r->rec.flags));
 		break;
 	case TRACE_MLOCK:
 	case TRACE_MLOCK2:

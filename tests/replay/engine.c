@@ -154,6 +154,18 @@ replay_run_calls(void **state)
 	       0, 0, 0);
 }
 
+/* MADV_FREE: the recorded kernel had not taken the pages yet; DONTNEED takes them at once. */
+static void
+replay_run_discards(void **state)
+{
+	(void)state;
+	expect(HEAD EXEC "0 9 fault 90000000 w\n0 9 fault 90001000 r\n"
+			 "0 9 madvise 90000000 2000 8 = 0\n" LAYOUT("0", "2"),
+	       0, 0, 0);
+	expect(HEAD EXEC "0 9 fault 90000000 w\n0 9 madvise 90000000 2000 4 = 0\n" LAYOUT("0", "1"),
+	       0, 0, 0);
+}
+
 static void
 replay_run_failing_calls(void **state)
 {
@@ -265,6 +277,7 @@ main(void)
 	    cmocka_unit_test(replay_run_stack),
 	    cmocka_unit_test(replay_run_fork),
 	    cmocka_unit_test(replay_run_calls),
+	    cmocka_unit_test(replay_run_discards),
 	    cmocka_unit_test(replay_run_failing_calls),
 	    cmocka_unit_test(replay_run_file_sizes),
 	    cmocka_unit_test(replay_run_notices_layouts),
