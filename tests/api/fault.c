@@ -72,14 +72,14 @@ API_TEST(fault_two_cpus)
 	EXPECT_OK(t_anon(t, BASE, 2 * PAGE, TESS_PROT_READ | TESS_PROT_WRITE,
 			 TESS_MAP_PRIVATE | TESS_MAP_FIXED, NULL));
 	EXPECT_OK(t_load(t, BASE, &b));
-	env_cpu_set(1);
+	env_cpu_set(env_cpus() - 1);
 	EXPECT_OK(t_load(t, BASE, &b));
 	EXPECT_OK(t_store(t, BASE, 0x2a));
 	env_cpu_set(0);
 	EXPECT_OK(t_load(t, BASE, &b));
 	EXPECT_EQ(b, 0x2a);
 	EXPECT_OK(t_munmap(t, BASE, PAGE));
-	env_cpu_set(1);
+	env_cpu_set(env_cpus() - 1);
 	EXPECT_EQ(t_load(t, BASE, &b), TESS_SIGSEGV);
 	env_cpu_set(0);
 }

@@ -42,11 +42,11 @@ API_TEST(mprotect_other_cpu)
 	EXPECT_OK(t_anon(t, BASE, PAGE, TESS_PROT_READ | TESS_PROT_WRITE,
 			 TESS_MAP_PRIVATE | TESS_MAP_FIXED, NULL));
 	EXPECT_OK(t_store(t, BASE, 1));
-	env_cpu_set(1);
+	env_cpu_set(env_cpus() - 1);
 	EXPECT_OK(t_store(t, BASE, 2));
 	env_cpu_set(0);
 	EXPECT_OK(t_mprotect(t, BASE, PAGE, TESS_PROT_READ));
-	env_cpu_set(1);
+	env_cpu_set(env_cpus() - 1);
 	EXPECT_EQ(t_store(t, BASE, 3), TESS_SIGSEGV);
 	env_cpu_set(0);
 }
