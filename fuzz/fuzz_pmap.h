@@ -30,7 +30,7 @@
 #define FUZZ_PAGES  16
 #define FUZZ_FRAMES 5 /* the last is the zero page */
 #define FUZZ_ZERO   (FUZZ_FRAMES - 1)
-#define FUZZ_OPS    400
+#define FUZZ_OPS    2000
 #define FUZZ_NONE   (-1)
 #define FUZZ_SPAN   ((uint64_t)2 << 20)
 
@@ -59,7 +59,7 @@ struct ref_page {
 	int frame;      /* FUZZ_NONE: no translation */
 	tess_prot prot; /* what the hardware grants */
 	bool wired;
-	uint32_t used;	/* TESS_PAGE_MODIFIED, TESS_PAGE_REFERENCED of this translation */
+	uint32_t used;  /* TESS_PAGE_MODIFIED, TESS_PAGE_REFERENCED of this translation */
 	unsigned loose; /* bits of gathers that owe a flush for it */
 };
 
@@ -418,8 +418,10 @@ fuzz_access(struct fuzz *f, enum tess_access access)
 static void
 fuzz_recreate(struct fuzz *f)
 {
-	unsigned m = fuzz_byte(f) & 1;
+	unsigned a = fuzz_byte(f), m = a & 1;
 
+	if (a < 0xc0) /* seldom: it makes all that came before forgotten */
+		return;
 	fuzz_finish(f, 0); /* a gather may not outlive what it names */
 	fuzz_finish(f, 1);
 	for (unsigned cpu = 0; cpu < FUZZ_CPUS; cpu++) {

@@ -136,6 +136,28 @@ range_overflows(void **state)
 	fx_frame_free(f, pg);
 }
 
+/* Ranges that had to be dropped: their CPUs are remembered. */
+static void
+range_overflow_keeps_the_cpus(void **state)
+{
+	struct fx *f = *state;
+	bool x86 = fx_is_x86(f);
+
+	fx_run_on(f->pm, 1);
+	fx_run_on(f->other, 2);
+	unit_tlb_reset();
+	for (unsigned i = 0; i < TESS_CONFIG_GATHER; i++)
+		tess_gather_range(&f->g, f->pm, VA + 2 * i * PAGE, VA + (2 * i + 1) * PAGE);
+	tess_gather_range(&f->g, f->other, VA, VA + PAGE);
+	fx_run_on(NULL, 2); /* it has flushed: nobody needs to ask it */
+	fx_run_on(f->pm, 3);
+	tess_gather_finish(&f->g);
+	assert_int_equal(unit_tlb_get().ipis, x86);
+	assert_int_equal(unit_tlb_get().count[UNIT_TLB_ASID], x86);
+	fx_run_on(NULL, 1);
+	fx_run_on(NULL, 3);
+}
+
 static void
 frame_is_freed_after_the_flush(void **state)
 {
@@ -357,6 +379,7 @@ static const struct fx_test list[] = {
     FX(finish_flushes_all_above_the_limit),
     FX(range_joins_neighbours),
     FX(range_overflows),
+    FX(range_overflow_keeps_the_cpus),
     FX(frame_is_freed_after_the_flush),
     FX(frame_waits_for_another_gather),
     FX(frame_need_not_wait_for_a_finished_one),

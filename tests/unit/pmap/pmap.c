@@ -533,12 +533,18 @@ page_collect_sums(void **state)
 	for (unsigned i = 0; i < 40; i++)
 		fx_enter(f, i & 1 ? f->pm : f->other, VA + i * 3 * SPAN, pg, W, 0);
 	assert_int_equal(tess_page_collect(pg, 0, &f->g), 0);
+	assert_int_equal(tess_page_collect(pg, both, &f->g), 0);
+	assert_true(f->g.finished); /* nothing was set, nothing to flush */
 	fx_touch(f, f->pm, VA + 39 * 3 * SPAN, TESS_ACCESS_READ);
 	assert_int_equal(tess_page_collect(pg, 0, &f->g), TESS_PAGE_REFERENCED);
 	assert_int_equal(pg->attrs, TESS_PAGE_REFERENCED);
 	fx_touch(f, f->other, VA, TESS_ACCESS_WRITE);
 	pg->attrs |= TESS_PAGE_BUSY;
+	assert_true(f->g.finished); /* looking is free */
 	assert_int_equal(tess_page_collect(pg, TESS_PAGE_MODIFIED, &f->g), both);
+	assert_false(f->g.finished);
+	assert_int_equal(f->g.range[0].start, VA);
+	assert_ptr_equal(f->g.range[0].pmap, f->other);
 	assert_int_equal(pg->attrs, TESS_PAGE_REFERENCED | TESS_PAGE_BUSY);
 	assert_int_equal(tess_page_collect(pg, both, &f->g), TESS_PAGE_REFERENCED);
 	assert_int_equal(tess_page_collect(pg, both, &f->g), 0);
@@ -625,6 +631,24 @@ destroy_frees_all(void **state)
 	tess_rcu_drain();
 	assert_int_equal(unit_frames_out(), frames);
 	fx_frame_free(f, pg);
+}
+
+/* What ran may be cached anywhere, down from the root; what never ran, nowhere. */
+static void
+destroy_flushes_what_ran(void **state)
+{
+	struct fx *f = *state;
+	struct tess_pmap *pm;
+
+	assert_int_equal(tess_pmap_create(&pm), TESS_OK);
+	tess_pmap_destroy(pm);
+	assert_int_equal(fx_orders(), 0);
+	assert_int_equal(tess_pmap_create(&pm), TESS_OK);
+	fx_run_on(pm, 1);
+	fx_run_on(NULL, 1);
+	tess_pmap_destroy(pm);
+	assert_int_equal(fx_orders(), !fx_is_x86(f));
+	assert_int_equal(unit_tlb_get().count[UNIT_TLB_BCAST_ASID], !fx_is_x86(f));
 }
 
 static void
@@ -734,6 +758,7 @@ static const struct fx_test list[] = {
     FX(create_without_memory),
     FX(create_gives_different_asids),
     FX(destroy_frees_all),
+    FX(destroy_flushes_what_ran),
     FX(destroy_of_one_that_runs_panics),
     FX(activate_sets_and_clears),
     FX(check_finds_broken_invariants),

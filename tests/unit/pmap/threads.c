@@ -15,7 +15,7 @@
 #define THREADS 3
 #define REGIONS 3
 #define ENTRIES 8 /* a region */
-#define ROUNDS  6000
+#define ROUNDS  20000
 #define RACES   4000
 
 enum {
@@ -38,11 +38,11 @@ struct world {
 	struct fx *f;
 	struct region region[REGIONS];
 	struct entry *all; /* A: a stack */
-	uint64_t turn;     /* A: races */
+	uint32_t arrived;  /* A: at the line; see together() */
+	uint32_t ready;    /* A: workers that have come */
 	uint32_t dead;
 	struct tess_page *pg;
 	enum tess_step step;
-	pthread_barrier_t barrier;
 };
 
 struct worker {
@@ -173,6 +173,9 @@ stress_worker(void *arg)
 
 	unit_thread_attach(me->cpu);
 	tess_gather_init(&g);
+	tess_add_acqrel(&me->w->ready, 1);
+	for (unsigned turn = 0; tess_load_acquire(&me->w->ready) < THREADS; turn++)
+		tess_port_relax(turn);
 	for (unsigned n = 0; n < ROUNDS; n++) {
 		unsigned r = pick(me, REGIONS), i = pick(me, ENTRIES);
 
@@ -260,6 +263,18 @@ stress_fault_against_unmap(void **state)
 	}
 }
 
+/* Two workers leave here as nearly at once as threads can. */
+static void
+together(struct world *w, uint32_t *mine)
+{
+	*mine += 2;
+	tess_add_acqrel(&w->arrived, 1);
+	for (unsigned turn = 0; tess_load_acquire(&w->arrived) < *mine; turn++) {
+		if (turn > 2000) /* one processor, or a busy one */
+			tess_port_relax(turn);
+	}
+}
+
 /*
  * One CPU enters where there is no PTE page yet, the other has set dead and removes.  Whoever wins, there is
  * no translation afterwards: see ENTER AGAINST REMOVE in walk.h.
@@ -270,15 +285,16 @@ race_worker(void *arg)
 	struct worker *me = arg;
 	struct world *w = me->w;
 	struct tess_gather g;
+	uint32_t line = 0;
 
 	unit_thread_attach(me->cpu);
 	tess_gather_init(&g);
 	for (uint64_t n = 0; n < RACES; n++) {
 		tess_va va = VA + n % 8 * SPAN;
 
-		unit_thread_offline();
-		pthread_barrier_wait(&w->barrier);
-		unit_thread_online();
+		together(w, &line);
+		for (unsigned lag = pick(me, 32); lag > 0; lag--)
+			tess_compiler_barrier();
 		if (me->cpu == 1) {
 			w->step = tess_pmap_enter(w->f->pm, va, w->pg, W, 0, &w->dead, &g);
 		} else {
@@ -287,9 +303,7 @@ race_worker(void *arg)
 			tess_gather_finish(&g);
 		}
 		tess_rcu_poll();
-		unit_thread_offline();
-		pthread_barrier_wait(&w->barrier);
-		unit_thread_online();
+		together(w, &line);
 		if (me->cpu == 1)
 			continue;
 		if (w->step == TESS_FAIL || w->pg->pv.pmap != NULL ||
@@ -310,9 +324,7 @@ enter_sees_dead_without_table(void **state)
 	struct world w = {.f = *state};
 
 	w.pg = fx_frame();
-	assert_int_equal(pthread_barrier_init(&w.barrier, NULL, 2), 0);
 	run_workers(&w, race_worker, 2);
-	pthread_barrier_destroy(&w.barrier);
 	fx_frame_free(w.f, w.pg);
 }
 
@@ -323,15 +335,14 @@ tables_worker(void *arg)
 	struct worker *me = arg;
 	struct world *w = me->w;
 	struct tess_gather g;
+	uint32_t line = 0;
 
 	unit_thread_attach(me->cpu);
 	tess_gather_init(&g);
 	for (uint64_t n = 0; n < RACES; n++) {
 		tess_va va = (n % 64 << 30) + me->cpu * PAGE;
 
-		unit_thread_offline();
-		pthread_barrier_wait(&w->barrier);
-		unit_thread_online();
+		together(w, &line);
 		if (tess_pmap_enter(w->f->pm, va, w->pg, W, 0, NULL, &g) != TESS_DONE)
 			abort();
 		if (n % 64 == 63 && me->cpu == 1) {
@@ -350,9 +361,7 @@ enter_makes_tables_once(void **state)
 	struct world w = {.f = *state};
 
 	w.pg = fx_frame();
-	assert_int_equal(pthread_barrier_init(&w.barrier, NULL, 2), 0);
 	run_workers(&w, tables_worker, 2);
-	pthread_barrier_destroy(&w.barrier);
 	tess_pmap_check(w.f->pm, NULL, NULL);
 	fx_remove(w.f, w.f->pm, 0, WHOLE);
 	fx_frame_free(w.f, w.pg);
