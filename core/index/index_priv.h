@@ -228,7 +228,7 @@ leaf_from(const struct tess_index_leaf *leaf, uint64_t key)
 {
 	size_t i = leaf_below(leaf, key);
 
-	return i + (leaf->start[i] < key);
+	return i + (tess_load_acquire(&leaf->start[i]) < key);
 }
 
 /* Bits 0 .. n-1; n <= LEAF. */
