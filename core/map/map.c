@@ -85,6 +85,7 @@ insert_where(struct tess_map *map, const struct tess_map_new *n, tess_va *start,
 										  : TESS_ENOMEM;
 	*start = n->addr;
 	tess_map_over(map, n->addr, n->addr + n->len, over);
+	over->data = over->bytes; /* as Linux counts: whatever is replaced makes room (mmap_region) */
 	return n->place == TESS_PLACE_EXCL && over->bytes != 0 ? TESS_EEXIST : TESS_OK;
 }
 

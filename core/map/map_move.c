@@ -33,6 +33,8 @@ move_limits(const struct move *v, const struct tess_map_limits *limits)
 {
 	struct tess_map_limits less;
 
+	if (v->source == TESS_MOVE_UNMAP && v->to_len <= v->kept)
+		return TESS_OK; /* nothing grows, whatever the limits became */
 	tess_map_over(v->map, v->to, v->to + v->to_len, &less);
 	if (v->source == TESS_MOVE_UNMAP) {
 		less.bytes += v->from_len;

@@ -148,6 +148,9 @@ tess_map_clear(struct tess_map *map)
 	else
 		while (map->entries != 0)
 			clear_one(&ed);
+	/* The home amap as a whole: entry by entry, a chunk shared after a fork would have to be cut. */
+	tess_pmap_remove(map->pmap, map->min, map->max, &ed.g);
+	tess_amap_wipe(map->home, 0, map->max >> TESS_PAGE_SHIFT, TESS_WIPE_RELEASE, &ed.g);
 	tess_map_strip(&strip, &ed, map->min, map->max, TESS_WIPE_RELEASE);
 	tess_map_place_freed(map, map->min, map->max);
 	map->future = 0;
