@@ -69,9 +69,8 @@ mmap_check_args(const struct model_space *sp, const struct tess_mmap_args *a, ui
 		return ru->mmap_unknown_prot;
 	if (*bytes == 0)
 		return TESS_ENOMEM;
-	if ((a->off >> TESS_PAGE_SHIFT) + (*bytes >> TESS_PAGE_SHIFT) > UINT64_MAX >>
-	    TESS_PAGE_SHIFT)
-		return TESS_EOVERFLOW;
+	if (ru->mmap_wrap != TESS_OK && a->off > UINT64_MAX - *bytes)
+		return ru->mmap_wrap;
 	return TESS_OK;
 }
 
@@ -95,20 +94,25 @@ mmap_check_address(const struct model_space *sp, const struct tess_mmap_args *a,
 
 /* Sharing, and what the handle allows. */
 static enum tess_err
-mmap_check_type(const struct model_space *sp, const struct tess_mmap_args *a, struct model_run *r)
+mmap_check_type(const struct model_space *sp, const struct tess_mmap_args *a, uint64_t bytes,
+		struct model_run *r)
 {
 	const struct model_rules *ru = sp->rules;
 	unsigned type = a->flags & TESS_MAP_TYPE;
 	bool anon = (a->flags & TESS_MAP_ANON) != 0, shared;
 	enum tess_err e = TESS_OK;
 
+	if (!anon && (bytes > INT64_MAX || a->off > INT64_MAX - bytes))
+		return TESS_EOVERFLOW;
 	if (type == 0)
 		e = anon ? ru->mmap_no_type_anon : ru->mmap_no_type_file;
 	else if (type == TESS_MAP_TYPE)
 		e = anon && ru->mmap_validate ? TESS_EINVAL : ru->mmap_both_types;
 	if (e != TESS_OK)
 		return e;
-	if (type == TESS_MAP_SHARED_VALIDATE && (a->flags & ~(unsigned)TESS_MAP_KNOWN) != 0)
+	/* Flags younger than SHARED_VALIDATE are not among those that it lets every file have. */
+	if (type == TESS_MAP_SHARED_VALIDATE &&
+	    (a->flags & ~((unsigned)TESS_MAP_KNOWN & ~(unsigned)TESS_MAP_FIXED_NOREPLACE)) != 0)
 		return TESS_EOPNOTSUPP;
 	shared = (type & TESS_MAP_SHARED) != 0;
 	r->maxprot = TESS_PROT_ALL;
@@ -187,7 +191,7 @@ mmap_check(const struct model_space *sp, const struct tess_mmap_args *a, uint64_
 	if (e == TESS_OK)
 		e = mmap_locking(sp, a, bytes, r);
 	if (e == TESS_OK)
-		e = mmap_check_type(sp, a, r);
+		e = mmap_check_type(sp, a, bytes, r);
 	return e;
 }
 

@@ -49,7 +49,8 @@ remap_check_run(const struct model_space *sp, const struct remap *q, const struc
 
 	if (q->old_len == 0 && (r->flags & TESS_AREA_SHARED) == 0)
 		return TESS_EINVAL;
-	if (q->old_len > r->end - q->old)
+	/* FIXED and shorter: the tail goes first, whatever is mapped there. */
+	if ((q->old_len < q->new_len ? q->old_len : q->new_len) > r->end - q->old)
 		return TESS_EFAULT;
 	if (r->obj != NULL && off > UINT64_MAX - q->new_len)
 		return TESS_EINVAL;

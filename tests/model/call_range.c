@@ -6,6 +6,18 @@
 
 /* ---- mprotect ---- */
 
+/* Locked private memory that becomes writable is made the space's own at once, as mlock would have done. */
+static void
+mprotect_run(struct model_space *sp, struct model_run *r, tess_prot prot)
+{
+	bool own = (r->flags & TESS_AREA_LOCKED) != 0 && (r->flags & TESS_AREA_SHARED) == 0 &&
+		   (r->prot & TESS_PROT_WRITE) == 0 && (prot & TESS_PROT_WRITE) != 0;
+
+	r->prot = prot;
+	if (own)
+		(void)access_populate(sp, r->start, r->end);
+}
+
 enum tess_err
 model_mprotect(struct model_space *sp, tess_va addr, uint64_t len, unsigned prot)
 {
@@ -20,7 +32,7 @@ model_mprotect(struct model_space *sp, tess_va addr, uint64_t len, unsigned prot
 		return TESS_OK;
 	if (end <= addr)
 		return ru->mprotect_wrap;
-	if ((prot & ~(unsigned)TESS_PROT_ALL) != 0 && ru->mprotect_unknown != TESS_OK)
+	if ((prot & ~ru->prot_known) != 0 && ru->mprotect_unknown != TESS_OK)
 		return ru->mprotect_unknown;
 	prot &= TESS_PROT_ALL;
 	runs_cut(sp, addr);
@@ -40,7 +52,7 @@ model_mprotect(struct model_space *sp, tess_va addr, uint64_t len, unsigned prot
 	if (e == TESS_OK || ru->partial) {
 		for (unsigned i = runs_place(sp, addr); i < sp->nruns && sp->run[i].start < stop;
 		     i++)
-			sp->run[i].prot = (tess_prot)prot;
+			mprotect_run(sp, &sp->run[i], (tess_prot)prot);
 		space_touch(sp, addr, stop);
 	}
 	runs_join(sp);
@@ -151,6 +163,9 @@ madvise_populate(struct model_space *sp, uint64_t start, uint64_t end, enum tess
 
 		if (r == NULL)
 			return TESS_ENOMEM;
+		/* The right itself is asked for, not what hardware happens to allow with another. */
+		if ((r->prot & (how == TESS_ACCESS_WRITE ? TESS_PROT_WRITE : TESS_PROT_READ)) == 0)
+			return TESS_EINVAL;
 		e = access_touch(sp, page, how);
 		if (e != TESS_OK)
 			return e == TESS_SIGBUS ? TESS_EFAULT : TESS_EINVAL;

@@ -203,6 +203,13 @@ compare_page_report(struct model_space *sp, uint64_t page, const struct tess_vie
 	return false;
 }
 
+/* A page of a memory object that holds zeros need not exist. */
+static bool
+compare_is_zero(const uint8_t *data)
+{
+	return data[0] == 0 && memcmp(data, data + 1, TESS_PAGE_SIZE - 1) == 0;
+}
+
 static bool
 compare_page(struct model_space *sp, struct tess_space *core, const struct model_run *r,
 	     uint64_t page)
@@ -214,6 +221,9 @@ compare_page(struct model_space *sp, struct tess_space *core, const struct model
 	tess_space_view(core, page, &v);
 	if (v.kind == TESS_VIEW_ABSENT && want == TESS_VIEW_OBJECT && v.prot == r->prot)
 		return true; /* not in memory: its contents are compared when they come in */
+	if (v.kind == TESS_VIEW_ZERO && want == TESS_VIEW_OBJECT && v.prot == r->prot &&
+	    compare_is_zero(data))
+		return true;
 	if (v.kind != want || v.prot != r->prot)
 		return compare_page_report(sp, page, &v, want, data);
 	if (v.data != NULL && memcmp(v.data, data, TESS_PAGE_SIZE) != 0)

@@ -95,6 +95,7 @@ struct model {
 struct model_rules {
 	enum tess_personality personality;
 	enum tess_err mmap_len0;         /* OK: succeeds and maps nothing */
+	enum tess_err mmap_wrap;         /* off + len wraps; OK: only a file that long is refused */
 	enum tess_err mmap_unknown_prot; /* OK: ignored */
 	enum tess_err mmap_no_type_file; /* neither SHARED nor PRIVATE; OK: private */
 	enum tess_err mmap_no_type_anon;
@@ -106,6 +107,7 @@ struct model_rules {
 	enum tess_err munmap_len0;
 	enum tess_err munmap_hole;
 	enum tess_err mprotect_unknown;
+	unsigned prot_known; /* bits that are not unknown to mprotect */
 	enum tess_err mprotect_wrap;
 	enum tess_err mprotect_hole;
 	bool partial; /* mprotect and mlock keep what they did before an error */

@@ -10,6 +10,8 @@ const struct model_rules model_rules[TESS_PERSONALITY_COUNT] = {
     [TESS_PERSONALITY_POSIX] =
 	{
 	    .personality = TESS_PERSONALITY_POSIX,
+	    .mmap_wrap = TESS_EOVERFLOW,
+	    .prot_known = TESS_PROT_ALL,
 	    .mmap_len0 = TESS_EINVAL,
 	    .mmap_unknown_prot = TESS_EINVAL,
 	    .mmap_no_type_file = TESS_EINVAL,
@@ -43,6 +45,7 @@ const struct model_rules model_rules[TESS_PERSONALITY_COUNT] = {
 	    .mmap_beyond = TESS_ENOMEM,
 	    .munmap_len0 = TESS_EINVAL,
 	    .mprotect_unknown = TESS_EINVAL,
+	    .prot_known = TESS_PROT_ALL | 8, /* PROT_SEM */
 	    .mprotect_wrap = TESS_ENOMEM,
 	    .mprotect_hole = TESS_ENOMEM,
 	    .partial = true,
@@ -61,6 +64,8 @@ const struct model_rules model_rules[TESS_PERSONALITY_COUNT] = {
     [TESS_PERSONALITY_BSD] =
 	{
 	    .personality = TESS_PERSONALITY_BSD,
+	    .mmap_wrap = TESS_EOVERFLOW,
+	    .prot_known = TESS_PROT_ALL,
 	    .mmap_len0 = TESS_EINVAL,
 	    .mmap_unknown_prot = TESS_EINVAL,
 	    .mmap_no_type_file = TESS_EINVAL,
@@ -86,6 +91,8 @@ const struct model_rules model_rules[TESS_PERSONALITY_COUNT] = {
     [TESS_PERSONALITY_SEED] =
 	{
 	    .personality = TESS_PERSONALITY_SEED,
+	    .mmap_wrap = TESS_EOVERFLOW,
+	    .prot_known = TESS_PROT_ALL,
 	    .mmap_below_min = TESS_EINVAL,
 	    .mmap_beyond = TESS_EINVAL,
 	    .mmap_anon_no_fd = true,

@@ -329,8 +329,10 @@ exec_catch_up(struct exec *x, struct exec_space *s)
 	case CALL_FETCH:
 		model_grow(s->model, exec_arg(x, 0));
 		break;
+	case CALL_MPROTECT:
 	case CALL_MLOCK:
 	case CALL_MLOCK2:
+	case CALL_MUNLOCK:
 	case CALL_MADVISE:
 		exec_model_call(x, s, &ignored);
 		break;

@@ -55,8 +55,10 @@ parse_peek(struct parse *ps)
 static bool
 parse_error(struct parse *ps, const char *expected)
 {
-	const char *p = ps->at;
+	const char *p;
 
+	parse_blanks(ps);
+	p = ps->at;
 	text_add(&ps->error, "%s:%u: expected %s, found ", ps->file, ps->line, expected);
 	if (p >= ps->end) {
 		text_add(&ps->error, "the end of the line");
