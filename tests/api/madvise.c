@@ -164,6 +164,16 @@ API_TEST(madvise_populate)
 	EXPECT_EQ(t_madvise(t, BASE + 7 * PAGE, PAGE, TESS_MADV_POPULATE_READ), TESS_ENOMEM);
 }
 
+API_TEST(madvise_populate_right)
+{
+	EXPECT_OK(t_anon(t, BASE, PAGE, TESS_PROT_EXEC, TESS_MAP_PRIVATE | TESS_MAP_FIXED, NULL));
+	EXPECT_OK(
+	    t_anon(t, BASE + PAGE, PAGE, TESS_PROT_WRITE, TESS_MAP_PRIVATE | TESS_MAP_FIXED, NULL));
+	EXPECT_EQ(t_madvise(t, BASE, PAGE, TESS_MADV_POPULATE_READ), TESS_EINVAL);
+	EXPECT_EQ(t_madvise(t, BASE + PAGE, PAGE, TESS_MADV_POPULATE_READ), TESS_EINVAL);
+	EXPECT_OK(t_madvise(t, BASE + PAGE, PAGE, TESS_MADV_POPULATE_WRITE));
+}
+
 static const struct api_test madvise_tests[] = {
     API_ROW(madvise_args, "EINVAL: unaligned, unknown, wrap; length 0 is nothing", API_BOTH),
     API_ROW(madvise_pure, "NORMAL, RANDOM, SEQUENTIAL are kept and merge again", API_BOTH),
@@ -181,6 +191,7 @@ static const struct api_test madvise_tests[] = {
 	    API_BOTH),
     API_ROW(madvise_populate, "POPULATE_READ and POPULATE_WRITE fault pages in, or say why not",
 	    API_BOTH),
+    API_ROW(madvise_populate_right, "POPULATE_READ asks for PROT_READ itself", API_BOTH),
 };
 
 API_FAMILY(madvise, madvise_tests);

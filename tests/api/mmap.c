@@ -295,6 +295,30 @@ API_TEST(mmap_growsdown_shared)
 		  TESS_EINVAL);
 }
 
+API_TEST(mmap_offset_linux)
+{
+	struct tess_handle none = {.kind = TESS_HANDLE_NONE};
+	unsigned f = t_file(t, 4 * PAGE, 1);
+
+	EXPECT_OK(t_mmap_handle(t, BASE, 2 * PAGE, TESS_PROT_READ | TESS_PROT_WRITE,
+				TESS_MAP_PRIVATE | TESS_MAP_FIXED | TESS_MAP_ANON, &none,
+				UINT64_MAX - PAGE + 1, NULL));
+	EXPECT_EQ(t_map(t, BASE, 2 * PAGE, TESS_PROT_READ, TESS_MAP_PRIVATE | TESS_MAP_FIXED, f,
+			((tess_off)1 << 63) - PAGE, NULL),
+		  TESS_EOVERFLOW);
+	EXPECT_OK(t_map(t, BASE, PAGE, TESS_PROT_READ, TESS_MAP_PRIVATE | TESS_MAP_FIXED, f,
+			((tess_off)1 << 63) - 2 * PAGE, NULL));
+}
+
+API_TEST(mmap_validate_noreplace)
+{
+	unsigned f = t_file(t, 4 * PAGE, 1);
+
+	EXPECT_EQ(t_map(t, BASE, PAGE, TESS_PROT_READ | TESS_PROT_WRITE,
+			TESS_MAP_SHARED_VALIDATE | TESS_MAP_FIXED_NOREPLACE, f, 0, NULL),
+		  TESS_EOPNOTSUPP);
+}
+
 static const struct api_test mmap_tests[] = {
     API_ROW(mmap_len0, "length 0 is EINVAL (D9)", API_BOTH),
     API_ROW(mmap_fixed_unaligned, "S11: FIXED at an unaligned address is EINVAL", API_BOTH),
@@ -328,6 +352,11 @@ static const struct api_test mmap_tests[] = {
 	    "RLIMIT_AS counts what is mapped; a FIXED call pays only for what is new", API_BOTH),
     API_ROW(mmap_limit_data, "RLIMIT_DATA counts private writable memory only", API_BOTH),
     API_ROW(mmap_growsdown_shared, "GROWSDOWN is for private anonymous memory only", API_BOTH),
+    API_ROW(mmap_offset_linux,
+	    "linux: an anonymous mapping has no offset to wrap; a file may not end beyond 2^63",
+	    API_LINUX),
+    API_ROW(mmap_validate_noreplace,
+	    "linux: SHARED_VALIDATE does not let a file have FIXED_NOREPLACE", API_LINUX),
 };
 
 API_FAMILY(mmap, mmap_tests);

@@ -117,6 +117,29 @@ API_TEST(mprotect_cow)
 	EXPECT_EQ(t_anon_count(t), 1);
 }
 
+API_TEST(mprotect_locked)
+{
+	EXPECT_OK(
+	    t_anon(t, BASE, 4 * PAGE, TESS_PROT_READ, TESS_MAP_PRIVATE | TESS_MAP_FIXED, NULL));
+	EXPECT_OK(t_mlock(t, BASE, 2 * PAGE, 0));
+	EXPECT_EQ(t_anon_count(t), 0);
+	EXPECT_OK(t_mprotect(t, BASE, 4 * PAGE, TESS_PROT_READ | TESS_PROT_WRITE));
+	EXPECT_EQ(t_anon_count(t), 2);
+	EXPECT_OK(t_munlock(t, BASE, 4 * PAGE));
+	EXPECT_OK(t_mlock(t, BASE + 2 * PAGE, 2 * PAGE, TESS_MLOCK_ONFAULT));
+	EXPECT_OK(t_mprotect(t, BASE, 4 * PAGE, TESS_PROT_READ));
+	EXPECT_OK(t_mprotect(t, BASE, 4 * PAGE, TESS_PROT_READ | TESS_PROT_WRITE));
+	EXPECT_EQ(t_anon_count(t), 2);
+}
+
+API_TEST(mprotect_sem)
+{
+	EXPECT_OK(t_anon(t, BASE, PAGE, TESS_PROT_READ | TESS_PROT_WRITE,
+			 TESS_MAP_PRIVATE | TESS_MAP_FIXED, NULL));
+	EXPECT_OK(t_mprotect(t, BASE, PAGE, TESS_PROT_READ | 8));
+	EXPECT_EQ(t_store(t, BASE, 1), TESS_SIGSEGV);
+}
+
 static const struct api_test mprotect_tests[] = {
     API_ROW(mprotect_args, "S70: unaligned is EINVAL, wrap is ENOMEM, length 0 is nothing",
 	    API_BOTH),
@@ -132,6 +155,10 @@ static const struct api_test mprotect_tests[] = {
     API_ROW(mprotect_rounds, "D5: an odd length reaches to the end of its page", API_BOTH),
     API_ROW(mprotect_remerge, "D16: protection there and back leaves one entry", API_BOTH),
     API_ROW(mprotect_cow, "a private file page made writable late is copied, not shared", API_BOTH),
+    API_ROW(mprotect_locked,
+	    "locked private memory that becomes writable is made the space's own at once",
+	    API_BOTH),
+    API_ROW(mprotect_sem, "linux: PROT_SEM is no unknown bit", API_LINUX),
 };
 
 API_FAMILY(mprotect, mprotect_tests);

@@ -183,6 +183,23 @@ API_TEST(mremap_limits)
 	EXPECT_EQ(t_mremap(t, BASE, 3 * PAGE, 4 * PAGE, TESS_MREMAP_MAYMOVE, 0, NULL), TESS_EAGAIN);
 }
 
+API_TEST(mremap_fixed_shorter)
+{
+	uint8_t b;
+
+	EXPECT_OK(t_anon(t, BASE, 2 * PAGE, TESS_PROT_READ | TESS_PROT_WRITE,
+			 TESS_MAP_PRIVATE | TESS_MAP_FIXED, NULL));
+	EXPECT_OK(t_anon(t, BASE + 2 * PAGE, 2 * PAGE, TESS_PROT_READ,
+			 TESS_MAP_PRIVATE | TESS_MAP_FIXED, NULL));
+	EXPECT_OK(t_store(t, BASE + PAGE, 0x13));
+	EXPECT_OK(t_mremap(t, BASE, 3 * PAGE, 2 * PAGE, TESS_MREMAP_MAYMOVE | TESS_MREMAP_FIXED,
+			   BASE + 16 * PAGE, NULL));
+	EXPECT_OK(t_load(t, BASE + 17 * PAGE, &b));
+	EXPECT_EQ(b, 0x13);
+	EXPECT_EQ(t_load(t, BASE + 2 * PAGE, &b), TESS_SIGSEGV);
+	EXPECT_OK(t_load(t, BASE + 3 * PAGE, &b));
+}
+
 static const struct api_test mremap_tests[] = {
     API_ROW(mremap_args, "EINVAL: flags, alignment, new length 0, FIXED without MAYMOVE, overlap",
 	    API_BOTH),
@@ -202,6 +219,8 @@ static const struct api_test mremap_tests[] = {
     API_ROW(mremap_forked,
 	    "a mapping shared with a child after fork moves without the child noticing", API_BOTH),
     API_ROW(mremap_limits, "AS is ENOMEM, MEMLOCK of a locked mapping EAGAIN", API_BOTH),
+    API_ROW(mremap_fixed_shorter,
+	    "FIXED and shorter: the tail goes first, whatever is mapped there", API_BOTH),
 };
 
 API_FAMILY(mremap, mremap_tests);
