@@ -4,7 +4,7 @@
  *
  * ROOM     index
  * OWNS     struct tess_index (va -> range), struct tess_radix (idx -> pointer)
- * LOCKS    leaf (10), directory (15); a radix is locked by its owner
+ * LOCKS    leaf (10), one for the whole index in this form; a radix is locked by its owner
  * CALLS    base
  * NEVER    knows what an entry means; holds a VM lock; touches a range beyond its header
  * SLEEPS   tess_index_lock() may, waiting for a writer
@@ -21,9 +21,10 @@
  */
 struct tess_range {
 	uint64_t start; /* c */
-	uint64_t end;	/* c: exclusive */
-	uint32_t dead;	/* A: 1 once replaced or removed; pmap_enter re-checks it under the PTE lock */
-	uint32_t creator; /* c: logical CPU that made it; guides splits by sharing */
+	uint64_t end;   /* c: exclusive */
+	uint32_t
+	    dead; /* A: 1 once replaced or removed; pmap_enter re-checks it under the PTE lock */
+	uint32_t creator;        /* c: logical CPU that made it; guides splits by sharing */
 	struct tess_range *link; /* the owner's: strings ranges into the list given to commit */
 };
 
@@ -36,12 +37,12 @@ struct tess_index_leaf;
  *	directory (immutable, RCU) ──► leaf 0 | leaf 1 | ... ──► struct tess_range *
  *
  * Leaves tile [lo, hi).  No range crosses a leaf boundary.  A leaf holds at most
- * TESS_CONFIG_LEAF ranges in sorted key arrays guarded by a sequence.
+ * TESS_CONFIG_LEAF ranges in a sorted key array with free slots, guarded by a sequence.
  */
 struct tess_index {
-	TESS_RCU(struct tess_index_dir) dir; /* R: replaced under the directory lock */
-	uint64_t lo, hi;		     /* c */
-	struct tess_mutex lock;		     /* the writers' lock (rank LEAF); see tess_index_lock() */
+	TESS_RCU(struct tess_index_dir) dir; /* R: replaced under the writers' lock */
+	uint64_t lo, hi;                     /* c */
+	struct tess_mutex lock; /* the writers' lock (rank LEAF); see tess_index_lock() */
 };
 
 /*
@@ -53,13 +54,14 @@ struct tess_index_edit {
 	uint64_t lo, hi; /* what is locked */
 	enum tess_rank rank;
 	bool prepared;
-	uint8_t join;		      /* neighbours that the new leaves absorb */
-	uint64_t from, to;	      /* what was prepared: [from, to) */
-	unsigned n;		      /* and how many ranges it may leave there */
-	unsigned slot, end, gone;     /* in place: the slots of [from, to), the ranges in them */
-	struct tess_index_leaf *leaf; /* in place: the only leaf concerned; NULL when leaves are replaced */
+	uint8_t join;             /* neighbours that the new leaves absorb */
+	uint64_t from, to;        /* what was prepared: [from, to) */
+	unsigned n;               /* and how many ranges it may leave there */
+	unsigned slot, end, gone; /* in place: the slots of [from, to), the ranges in them */
+	struct tess_index_leaf
+	    *leaf; /* in place: the only leaf concerned; NULL when leaves are replaced */
 	struct tess_index_leaf *leaves; /* chain of new leaves allocated by prepare */
-	struct tess_index_dir *dirs;	/* chain of new directory nodes */
+	struct tess_index_dir *dirs;    /* chain of new directory nodes */
 };
 
 /* tess_index_room_init/fini: the pools of leaves, directories and radix nodes of this machine. */
@@ -119,15 +121,15 @@ TESS_MUST_CHECK enum tess_err tess_index_prepare(struct tess_index_edit *e, uint
  * => a reader of one key sees the old range or the new one, never nothing in between, when both cover it
  * => the caller frees the replaced ranges after a grace period; the index does not
  */
-void tess_index_commit(struct tess_index_edit *e, uint64_t lo, uint64_t hi,
-		       struct tess_range *rs, unsigned n);
+void tess_index_commit(struct tess_index_edit *e, uint64_t lo, uint64_t hi, struct tess_range *rs,
+		       unsigned n);
 
 /*
  * tess_index_gap_up, tess_index_gap_down: the lowest (highest) start of a hole of at least
  * `len` bytes inside [lo, hi), aligned to `align`; false when there is none.
  *
- * => locks: edit held, or any (then a hint).  rcu: handled inside.  cost: linear in leaves and
- *    in the entries of leaves that may fit; each leaf knows its largest inner hole
+ * => locks: edit held, or any (then a hint).  rcu: handled inside.  cost: a path or two of
+ *    the directory, and the entries of leaves with a hole of about `len`: directory nodes know the largest below
  */
 bool tess_index_gap_up(const struct tess_index *ix, uint64_t lo, uint64_t hi, uint64_t len,
 		       uint64_t align, uint64_t *start);
@@ -146,7 +148,7 @@ unsigned tess_index_leaves(const struct tess_index *ix);
 struct tess_radix_node;
 struct tess_radix {
 	TESS_RCU(struct tess_radix_node) root; /* R */
-	uint64_t count;			       /* owner's lock */
+	uint64_t count;                        /* owner's lock */
 };
 
 void tess_radix_init(struct tess_radix *r);
