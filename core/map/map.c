@@ -85,7 +85,8 @@ insert_where(struct tess_map *map, const struct tess_map_new *n, tess_va *start,
 										  : TESS_ENOMEM;
 	*start = n->addr;
 	tess_map_over(map, n->addr, n->addr + n->len, over);
-	over->data = over->bytes; /* as Linux counts: whatever is replaced makes room (mmap_region) */
+	over->data =
+	    over->bytes; /* as Linux counts: whatever is replaced makes room (mmap_region) */
 	return n->place == TESS_PLACE_EXCL && over->bytes != 0 ? TESS_EEXIST : TESS_OK;
 }
 
@@ -192,6 +193,22 @@ tess_map_set_future(struct tess_map *map, uint16_t flags)
 	tess_map_edit_begin(&ed, map, map->min, map->max);
 	map->future = flags;
 	tess_map_edit_end(&ed);
+}
+
+bool
+tess_map_mapping_rcu(struct tess_map *map, tess_va va, struct tess_entry *e)
+{
+	struct tess_entry *there = tess_map_lookup_rcu(map, va), *next;
+
+	if (there == NULL)
+		return false;
+	*e = *there;
+	while (e->range.end < map->max && (next = tess_map_lookup_rcu(map, e->range.end)) != NULL &&
+	       tess_entry_joins(there, next)) {
+		e->range.end = next->range.end;
+		there = next;
+	}
+	return true;
 }
 
 bool

@@ -168,6 +168,12 @@ bool tess_map_any(struct tess_map *map, tess_va start, tess_va end);
 /* tess_map_locked: locked bytes in [start, end). */
 uint64_t tess_map_locked(struct tess_map *map, tess_va start, tess_va end);
 
+/*
+ * tess_map_mapping_rcu: a copy of the entry at va, reaching to the end of the last one that continues it (equal
+ * neighbours stay apart when memory was short).  false: none.  The object is compared and measured only.
+ */
+bool tess_map_mapping_rcu(struct tess_map *map, tess_va va, struct tess_entry *e);
+
 /* ---- The edit ---- */
 
 struct tess_map_edit {
@@ -276,9 +282,20 @@ enum tess_only {
 	TESS_ONLY_ANON_UNLOCKED
 };
 
+/* Ranges told to the caller; when there are too many the last one is widened. */
+#define TESS_SPANS 8
+struct tess_map_spans {
+	unsigned n;
+	struct {
+		tess_va start, end;
+	} at[TESS_SPANS];
+};
+
 /*
  * tess_map_protect: set protection.  fails: EACCES beyond an entry's maximum (nothing changed, or with
  *	STOP the part before it changed), EFAULT as `holes` says, NOMEM limit_data or memory
+ *	*own: locked private memory that became writable: the caller makes its pages the space's own now, as
+ *	mlock would have done
  * tess_map_inherit, _advise, _flags: set the attribute; `set` and `clear` are TESS_ENTRY_* bits.
  *	fails: EINVAL an entry outside `only` (those before it are done), EAGAIN limit_locked
  *
@@ -286,7 +303,7 @@ enum tess_only {
  */
 TESS_MUST_CHECK enum tess_err tess_map_protect(struct tess_map *map, tess_va start, tess_va end,
 					       tess_prot prot, enum tess_holes holes,
-					       uint64_t limit_data);
+					       uint64_t limit_data, struct tess_map_spans *own);
 TESS_MUST_CHECK enum tess_err tess_map_inherit(struct tess_map *map, tess_va start, tess_va end,
 					       enum tess_inherit inherit, enum tess_holes holes);
 TESS_MUST_CHECK enum tess_err tess_map_advise(struct tess_map *map, tess_va start, tess_va end,

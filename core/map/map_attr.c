@@ -21,7 +21,8 @@ struct attr_change {
 	uint8_t value;
 	uint16_t set, clear;
 	enum tess_only only;
-	uint64_t limit; /* data bytes for PROT, locked bytes for FLAGS */
+	struct tess_map_spans *own; /* for PROT */
+	uint64_t limit;             /* data bytes for PROT, locked bytes for FLAGS */
 };
 
 bool
@@ -77,6 +78,21 @@ struct attr_survey {
 	uint64_t grows;    /* data or locked bytes gained */
 };
 
+/* attr_note_own: locked private memory that becomes writable. */
+static void
+attr_note_own(struct tess_map_spans *own, const struct tess_entry *e, const struct tess_entry *to,
+	      tess_va lo, tess_va hi)
+{
+	if (!(e->flags & TESS_ENTRY_LOCKED) || (e->flags & TESS_ENTRY_ONFAULT) || e->amap == NULL ||
+	    !(to->prot & ~e->prot & TESS_PROT_WRITE))
+		return;
+	if (own->n == TESS_SPANS)
+		own->n--;
+	else
+		own->at[own->n].start = lo;
+	own->at[own->n++].end = hi;
+}
+
 /* attr_look: one entry of the survey. */
 static bool
 attr_look(const struct attr_change *c, struct tess_entry *e, tess_va lo, tess_va hi,
@@ -100,6 +116,8 @@ attr_look(const struct attr_change *c, struct tess_entry *e, tess_va lo, tess_va
 		      to.flags != e->flags;
 	if (c->what == ATTR_PROT && tess_entry_is_data(&to) && !tess_entry_is_data(e))
 		s->grows += hi - lo;
+	if (c->what == ATTR_PROT)
+		attr_note_own(c->own, e, &to, lo, hi);
 	if (c->what == ATTR_FLAGS && (to.flags & ~e->flags & TESS_ENTRY_LOCKED))
 		s->grows += hi - lo;
 	return true;
@@ -192,9 +210,11 @@ attr_change_range(struct tess_map *map, tess_va start, tess_va end, const struct
 
 enum tess_err
 tess_map_protect(struct tess_map *map, tess_va start, tess_va end, tess_prot prot,
-		 enum tess_holes holes, uint64_t limit_data)
+		 enum tess_holes holes, uint64_t limit_data, struct tess_map_spans *own)
 {
-	struct attr_change c = {.what = ATTR_PROT, .prot = prot, .limit = limit_data};
+	struct attr_change c = {.what = ATTR_PROT, .prot = prot, .limit = limit_data, .own = own};
+
+	own->n = 0;
 
 	return attr_change_range(map, start, end, &c, holes);
 }

@@ -283,13 +283,33 @@ move_cancel(struct move *v)
 	}
 }
 
+/* move_one: the source's entry; equal neighbours that memory kept apart are joined now. */
+static enum tess_err
+move_one(struct move *v)
+{
+	struct tess_entry whole;
+	tess_va end;
+
+	if (!tess_map_mapping_rcu(v->map, v->from, &whole) || whole.range.end < v->from + v->kept)
+		return TESS_EFAULT;
+	v->e = tess_map_lookup_rcu(v->map, v->from);
+	while ((end = v->e->range.end) < v->from + v->kept) {
+		tess_map_remerge(&v->ed, v->e->range.start, end);
+		v->e = tess_map_lookup_rcu(v->map, v->from);
+		if (v->e->range.end == end)
+			return TESS_ENOMEM;
+	}
+	return TESS_OK;
+}
+
 /* move_check: may it be done at all?  Finds the source's entry and, when asked, the place. */
 static enum tess_err
 move_check(struct move *v, enum tess_move_place place, const struct tess_map_limits *limits)
 {
-	v->e = tess_map_lookup_rcu(v->map, v->from);
-	if (v->e == NULL || v->e->range.end < v->from + v->kept)
-		return TESS_EFAULT;
+	enum tess_err err = move_one(v);
+
+	if (err != TESS_OK)
+		return err;
 	if (v->e->range.end < v->from + v->from_len) {
 		v->tail = v->e->range.end;
 		v->tail_end = v->from + v->from_len;

@@ -42,18 +42,16 @@ remap_args(const struct remap *q)
 	return TESS_OK;
 }
 
-/* remap_look: a copy of the entry at `old`; its object is compared and measured only.  false: none. */
+/* remap_look: a copy of the mapping at `old`.  false: none. */
 static bool
 remap_look(const struct remap *q, struct tess_entry *e)
 {
-	struct tess_entry *there;
+	bool there;
 
 	tess_rcu_enter();
-	there = tess_map_lookup_rcu(&q->sp->map, q->old);
-	if (there != NULL)
-		*e = *there;
+	there = tess_map_mapping_rcu(&q->sp->map, q->old, e);
 	tess_rcu_exit();
-	return there != NULL;
+	return there;
 }
 
 /* remap_check: the entry allows it; limits, in Linux's order. */
@@ -65,6 +63,8 @@ remap_check(const struct remap *q, const struct tess_entry *e)
 	uint64_t charged = q->flags & TESS_MREMAP_DONTUNMAP ? q->new_len : more;
 	const struct tess_map *map = &q->sp->map;
 
+	if (q->new_len < q->old_len && q->old_len > map->max - q->old)
+		return TESS_EINVAL; /* as munmap(2) of the tail */
 	if (q->old_len == 0 && !(e->flags & TESS_ENTRY_SHARED))
 		return TESS_EINVAL;
 	if ((q->old_len < q->new_len ? q->old_len : q->new_len) > e->range.end - q->old)

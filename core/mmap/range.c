@@ -4,64 +4,22 @@
  */
 #include "space.h"
 
-/*
- * protect_own: locked private memory of the span that is not writable now, as one span: where mprotect makes
- * it writable its pages become the space's own at once, as mlock would have done.
- */
-static struct tess_span
-protect_own(struct tess_map *map, struct tess_span s)
-{
-	struct tess_span own = {s.end, s.start};
-	struct tess_entry *e;
-
-	tess_rcu_enter();
-	for (e = tess_map_next_rcu(map, s.start); e != NULL && e->range.start < s.end;
-	     e = tess_map_next_rcu(map, e->range.end)) {
-		tess_va lo = e->range.start > s.start ? e->range.start : s.start;
-		tess_va hi = e->range.end < s.end ? e->range.end : s.end;
-
-		if ((e->flags & TESS_ENTRY_LOCKED) && e->amap != NULL &&
-		    !(e->prot & TESS_PROT_WRITE) && !(e->flags & TESS_ENTRY_ONFAULT)) {
-			own.start = lo < own.start ? lo : own.start;
-			own.end = hi;
-		}
-		if (e->range.end >= map->max)
-			break;
-	}
-	tess_rcu_exit();
-	return own;
-}
-
-/* protect_fill: the part of `own` that became writable. */
+/* protect_fill: locked private memory that became writable becomes the space's own at once. */
 static void
-protect_fill(struct tess_map *map, struct tess_span own)
+protect_fill(struct tess_map *map, const struct tess_map_spans *own)
 {
-	for (tess_va va = own.start; va < own.end;) {
-		struct tess_span part = {own.end, own.end};
-		struct tess_entry *e;
-
-		tess_rcu_enter();
-		e = tess_map_next_rcu(map, va);
-		if (e != NULL && e->range.start < own.end) {
-			part.start = e->range.start > va ? e->range.start : va;
-			part.end = e->range.end < own.end ? e->range.end : own.end;
-			if (!(e->flags & TESS_ENTRY_LOCKED) || e->amap == NULL ||
-			    !(e->prot & TESS_PROT_WRITE) || (e->flags & TESS_ENTRY_ONFAULT))
-				part.start = part.end;
-		}
-		tess_rcu_exit();
-		if (tess_map_populate(map, part.start, part.end) != TESS_OK)
-			tess_history("mprotect: not all could be populated", part.start, part.end,
-				     0);
-		va = part.end;
-	}
+	for (unsigned i = 0; i < own->n; i++)
+		if (tess_map_populate(map, own->at[i].start, own->at[i].end) != TESS_OK)
+			tess_history("mprotect: not all could be populated", own->at[i].start,
+				     own->at[i].end, 0);
 }
 
 enum tess_err
 tess_mprotect(struct tess_space *sp, tess_va addr, uint64_t len, unsigned prot)
 {
 	const struct tess_rules *ru = sp->rules;
-	struct tess_span s, own;
+	struct tess_map_spans own;
+	struct tess_span s;
 	enum tess_err e;
 
 	if (!tess_page_aligned(addr))
@@ -74,12 +32,10 @@ tess_mprotect(struct tess_space *sp, tess_va addr, uint64_t len, unsigned prot)
 		return tess_space_leave(ru->mprotect_bits);
 	if (s.start >= sp->map.max)
 		return tess_space_leave(ru->mprotect_hole);
-	own =
-	    prot & TESS_PROT_WRITE ? protect_own(&sp->map, s) : (struct tess_span){s.end, s.start};
 	e = tess_map_protect(&sp->map, s.start, s.end, prot & TESS_PROT_ALL, ru->holes,
-			     TESS_LIMIT_INFINITY);
-	if (own.start < own.end)
-		protect_fill(&sp->map, own);
+			     TESS_LIMIT_INFINITY, &own);
+	if (e == TESS_OK || ru->holes == TESS_HOLES_STOP)
+		protect_fill(&sp->map, &own);
 	return tess_space_leave(e == TESS_EFAULT ? ru->mprotect_hole : e);
 }
 

@@ -240,6 +240,8 @@ tess_object_set_size(struct tess_object *o, uint64_t size)
 		if (e != TESS_OK)
 			return e;
 	}
+	if (size > old) /* what was stored behind the old end was never part of the object */
+		object_zero_tail(o, old);
 	tess_spin_lock(&o->lock, TESS_RANK_OBJECT);
 	tess_store_relaxed(&o->size, size);
 	tess_spin_unlock(&o->lock, TESS_RANK_OBJECT);
