@@ -70,7 +70,10 @@ access_grow(struct model_space *sp, uint64_t page)
 		return NULL;
 	if (!space_may_expand(sp, r, grow))
 		return NULL;
+	if (r->group != NULL && runs_group_covered(r->group, r->goff - grow, r->goff))
+		return NULL;
 	r->start = page;
+	r->goff -= grow;
 	return r;
 }
 
@@ -96,6 +99,8 @@ access_make_private(struct model_space *sp, const struct model_run *r, struct mo
 		    uint64_t page)
 {
 	p->data = model_get(sp->model, TESS_PAGE_SIZE);
+	if (sp->model->left != 0 && sp->model->left != UINT64_MAX)
+		sp->model->left--;
 	if (r->obj != NULL)
 		object_page_contents(r->obj, (r->off + (page - r->start)) >> TESS_PAGE_SHIFT,
 				     p->data);
@@ -234,6 +239,8 @@ populate_run(struct model_space *sp, const struct model_run *r, uint64_t start, 
 	for (uint64_t page = start; page < end; page += TESS_PAGE_SIZE) {
 		uint8_t *data;
 
+		if (write && sp->model->left == 0)
+			return TESS_ENOMEM;
 		if (access_page(sp, r, page, write ? TESS_ACCESS_WRITE : TESS_ACCESS_READ, &data) !=
 		    TESS_OK)
 			return TESS_EFAULT;

@@ -58,6 +58,11 @@ remap_check_run(const struct model_space *sp, const struct remap *q, const struc
 		return TESS_EAGAIN;
 	if (more != 0 && !space_may_expand(sp, r, more))
 		return TESS_ENOMEM;
+	/* Memory shared by inheritance: a relative uses what would be its continuation. */
+	if (more != 0 && r->group != NULL &&
+	    runs_group_covered(r->group, r->goff + (q->old - r->start) + q->old_len,
+			       r->goff + (q->old - r->start) + q->new_len))
+		return TESS_ENOMEM;
 	if ((q->flags & TESS_MREMAP_DONTUNMAP) != 0 && !space_may_expand(sp, r, q->new_len))
 		return TESS_ENOMEM;
 	return TESS_OK;
@@ -152,9 +157,9 @@ remap_apply(struct model_space *sp, const struct remap *q, const struct model_ru
 	uint64_t to = q->new_addr;
 	enum tess_err e;
 
+	if (q->new_len < q->old_len && q->old_len > sp->max - q->old)
+		return TESS_EINVAL; /* as munmap(2) of the tail */
 	if (!q->moves && q->new_len <= q->old_len) {
-		if (q->new_len < q->old_len && q->old_len > sp->max - q->old)
-			return TESS_EINVAL; /* as munmap(2) of the tail */
 		if (q->new_len < q->old_len)
 			runs_remove(sp, q->old + q->new_len, q->old + q->old_len);
 		ans->va = q->old;

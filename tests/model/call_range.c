@@ -161,7 +161,7 @@ madvise_populate(struct model_space *sp, uint64_t start, uint64_t end, enum tess
 		struct model_run *r = runs_find(sp, page);
 		enum tess_err e;
 
-		if (r == NULL)
+		if (r == NULL || sp->model->left == 0)
 			return TESS_ENOMEM;
 		/* The right itself is asked for, not what hardware happens to allow with another. */
 		if ((r->prot & (how == TESS_ACCESS_WRITE ? TESS_PROT_WRITE : TESS_PROT_READ)) == 0)

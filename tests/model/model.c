@@ -36,6 +36,7 @@ model_create(struct model_mem *mem, void (*die)(const char *why))
 	m->die = die;
 	m->objects = NULL;
 	m->spaces = NULL;
+	m->room = m->left = UINT64_MAX;
 	m->complained = false;
 	m->report[0] = '\0';
 	return m;
@@ -172,10 +173,10 @@ fork_make_group(struct model_space *sp, struct model_run *r)
 	uint64_t first = r->start >> TESS_PAGE_SHIFT, last = r->end >> TESS_PAGE_SHIFT;
 
 	*g = (struct model_group){.model = m, .refs = 1};
-	pages_copy(m, &g->pages, 0, &sp->pages, first, last);
+	pages_copy(m, &g->pages, first, &sp->pages, first, last);
 	pages_drop(m, &sp->pages, first, last);
 	r->group = g;
-	r->goff = 0;
+	r->goff = r->start; /* so that a stack finds room below */
 }
 
 /* The child's record of r, or nothing, as inheritance says; its pages are copied. */
@@ -238,10 +239,17 @@ model_space_touched(const struct model_space *sp, tess_va *start, tess_va *end)
 	*end = sp->touched_end;
 }
 
+void
+model_set_room(struct model *m, uint64_t pages)
+{
+	m->room = m->left = pages;
+}
+
 /* What the last call may have changed. */
 void
 space_touch(struct model_space *sp, uint64_t start, uint64_t end)
 {
+	sp->model->left = sp->model->room;
 	sp->model->complained = false;
 	sp->touched_start = start;
 	sp->touched_end = end;

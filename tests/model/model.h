@@ -48,6 +48,12 @@ struct model_answer {
  * model_destroy: everything, whatever is left.
  */
 struct model *model_create(struct model_mem *mem, void (*die)(const char *why));
+
+/*
+ * model_set_room: the machine has so many frames: population (mlock, MADV_POPULATE_WRITE ...) of more private pages
+ * in one call stops there, as out of memory.  Unlimited until told.
+ */
+void model_set_room(struct model *m, uint64_t pages);
 void model_destroy(struct model *m);
 
 /* model_complaint: why the core's last answer was illegal (an address that was not free ...); NULL: it was legal. */

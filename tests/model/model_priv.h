@@ -86,6 +86,8 @@ struct model {
 	void (*die)(const char *why);
 	struct model_object *objects;
 	struct model_space *spaces;
+	uint64_t room; /* private pages that one call may populate */
+	uint64_t left; /* what is left of it in this call */
 	bool complained;
 	char complaint[256];
 	char report[8192];
@@ -170,6 +172,7 @@ uint64_t runs_bytes_flagged(const struct model_space *sp, uint64_t start, uint64
 			    unsigned flag);
 struct model_pages *runs_private(struct model_space *sp, const struct model_run *r, uint64_t va,
 				 uint64_t *idx);
+bool runs_group_covered(const struct model_group *g, uint64_t start, uint64_t end);
 void runs_drop_private(struct model_space *sp, const struct model_run *r, uint64_t start,
 		       uint64_t end);
 uint8_t runs_inherit(const struct model_run *r);
