@@ -9,6 +9,7 @@
 #define WALK(f)         aarch64_##f
 #define EXPORT(f)       tess_aarch64_##f
 #define PTE(f)          aarch64_pte_##f
+#define PTE_VA_BITS     AARCH64_VA_BITS
 #define PTE_BREAK_FIRST AARCH64_BREAK_FIRST
 #define PTE_STICKY      AARCH64_STICKY
 
@@ -18,6 +19,7 @@
 #undef WALK
 #undef EXPORT
 #undef PTE
+#undef PTE_VA_BITS
 #undef PTE_BREAK_FIRST
 #undef PTE_STICKY
 
@@ -64,11 +66,11 @@ tess_aarch64_fixup(struct tess_pmap *pm, tess_va va, enum tess_access access)
 	return fixed;
 }
 
-#define AARCH64_CAPS(word, hardware)                                                   \
-	{                                                                              \
-		.name = (word), .levels = PMAP_LEVELS, .va_bits = 48, .asid_bits = 16, \
-		.hw_accessed = (hardware), .hw_dirty = (hardware), .no_exec = true,    \
-		.broadcast = true, .break_before_make = AARCH64_BREAK_FIRST,           \
+#define AARCH64_CAPS(word, hardware)                                                          \
+	{                                                                                     \
+		.name = (word), .levels = PMAP_LEVELS, .va_bits = AARCH64_VA_BITS,            \
+		.asid_bits = 16, .hw_accessed = (hardware), .hw_dirty = (hardware),           \
+		.no_exec = true, .broadcast = true, .break_before_make = AARCH64_BREAK_FIRST, \
 	}
 
 const struct tess_pmap_ops tess_pmap_aarch64 = {

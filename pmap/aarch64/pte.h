@@ -44,6 +44,7 @@
 
 #define AARCH64_PTE_ALWAYS (AARCH64_PTE_PAGE | AARCH64_PTE_INNER | AARCH64_PTE_NG | AARCH64_PTE_PXN)
 
+#define AARCH64_VA_BITS     48
 #define AARCH64_BREAK_FIRST 1
 #define AARCH64_STICKY      1
 
@@ -79,7 +80,7 @@ aarch64_pte_make(tess_pa pa, tess_prot prot, unsigned flags)
 		pte ^= prot & TESS_PROT_WRITE ? AARCH64_PTE_RO : AARCH64_PTE_DIRTY;
 	if (!(prot & TESS_PROT_EXEC))
 		pte |= AARCH64_PTE_UXN;
-	if (flags & (TESS_ENTER_READ | TESS_ENTER_WRITE | TESS_ENTER_EXEC | TESS_ENTER_WIRED))
+	if (flags & (TESS_ENTER_ACCESS | TESS_ENTER_WIRED))
 		pte |= AARCH64_PTE_AF;
 	if (flags & TESS_ENTER_WIRED)
 		pte |= AARCH64_PTE_WIRED;
@@ -139,16 +140,15 @@ aarch64_pte_merge(uint64_t pte, uint64_t old)
 static inline uint64_t
 aarch64_pte_lower(uint64_t pte, tess_prot prot)
 {
-	if (!(prot & TESS_PROT_WRITE)) {
-		if (aarch64_pte_modified(pte))
-			pte |= AARCH64_PTE_DIRTY;
-		pte = (pte & ~AARCH64_PTE_DBM) | AARCH64_PTE_RO;
-	}
-	if (!(prot & (TESS_PROT_READ | TESS_PROT_WRITE)))
-		pte &= ~AARCH64_PTE_USER;
-	if (!(prot & TESS_PROT_EXEC))
-		pte |= AARCH64_PTE_UXN;
-	return pte;
+	bool write = prot & TESS_PROT_WRITE;
+	bool user = prot & (TESS_PROT_READ | TESS_PROT_WRITE);
+	uint64_t gone = (write ? 0 : AARCH64_PTE_DBM) | (user ? 0 : AARCH64_PTE_USER);
+	uint64_t set = (write ? 0 : AARCH64_PTE_RO) | (prot & TESS_PROT_EXEC ? 0 : AARCH64_PTE_UXN);
+
+	/* writable and modified becomes read-only and `dirty` */
+	if (!write && (pte & (AARCH64_PTE_DBM | AARCH64_PTE_RO)) == AARCH64_PTE_DBM)
+		set |= AARCH64_PTE_DIRTY;
+	return (pte & ~gone) | set;
 }
 
 /* Forget use: `bits` as in aarch64_pte_used(). */

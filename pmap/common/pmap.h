@@ -110,6 +110,7 @@ enum {
 	TESS_ENTER_READ = 2,  /* access type: seed referenced */
 	TESS_ENTER_WRITE = 4, /* access type: seed referenced and modified */
 	TESS_ENTER_EXEC = 8,
+	TESS_ENTER_ACCESS = TESS_ENTER_READ | TESS_ENTER_WRITE | TESS_ENTER_EXEC,
 	TESS_ENTER_KEEP = 16, /* if va already translates to another frame, change nothing: RETRY */
 };
 

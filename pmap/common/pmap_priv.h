@@ -133,7 +133,7 @@ struct tess_pmap_room {
 
 /* A PTE: in which PTE page, where, and the slot that holds that PTE page. */
 struct walk_leaf {
-	struct tess_page *pt;
+	struct tess_page *pt; /* set by who locks it */
 	uint64_t *slot;
 	uint64_t *parent;
 };
@@ -175,6 +175,13 @@ static inline tess_va
 walk_limit(const struct tess_pmap *pm)
 {
 	return (tess_va)1 << pm->ops->caps.va_bits;
+}
+
+/* The struct tess_page of the PTE page that l->slot lies in. */
+static inline struct tess_page *
+walk_pt(const struct walk_leaf *l)
+{
+	return tess_page_of(tess_page_trunc(tess_port_direct_pa(l->slot)));
 }
 
 static inline void
@@ -264,17 +271,69 @@ pv_managed(const struct tess_page *pg)
 	return pg != NULL && tess_load_relaxed(&pg->state) != TESS_PAGE_ZERO;
 }
 
-/*
- * tess_pv_add, tess_pv_remove: va of pm begins, or ceases, to translate to pg.
- *
- * => locks: the PTE page's.  add uses *spare (and clears it) before it asks the pool
- * => add fails: no memory, nothing changed.  remove: `stamp` owes the flush; 0: it is done
- */
-TESS_MUST_CHECK bool tess_pv_add(struct tess_page *pg, struct tess_pmap *pm, tess_va va,
-				 struct tess_pv **spare);
-void tess_pv_remove(struct tess_page *pg, struct tess_pmap *pm, tess_va va, uint16_t stamp);
+/* pv.c: the halves for a frame with several translations.  => pv lock; tess_pv_unlink returns without */
+TESS_MUST_CHECK bool tess_pv_link(struct tess_page *pg, struct tess_pmap *pm, tess_va va,
+				  struct walk_spare *s);
+void tess_pv_unlink(struct tess_page *pg, struct tess_pmap *pm, tess_va va);
+/* pv.c: `stamp` owes a flush for pg, and so may another.  => pv lock */
+void tess_pv_stamp(struct tess_page *pg, uint16_t stamp);
 /* How often va of pm stands in pg's list.  Quiescent only. */
 unsigned tess_pv_count(const struct tess_page *pg, const struct tess_pmap *pm, tess_va va);
+
+static inline void
+pv_lock(struct tess_page *pg) TESS_NO_ANALYSIS
+{
+	tess_spin_lock(&pg->pv_lock, TESS_RANK_PV);
+}
+
+static inline void
+pv_unlock(struct tess_page *pg) TESS_NO_ANALYSIS
+{
+	tess_spin_unlock(&pg->pv_lock, TESS_RANK_PV);
+}
+
+/*
+ * pv_add, pv_remove: va of pm begins, or ceases, to translate to pg.
+ *
+ * => locks: the PTE page's.  add uses s->pv (s may be NULL) before it asks the pool
+ * => add fails: no memory, nothing changed.  remove: `stamp` owes the flush; 0: it is done
+ */
+TESS_MUST_CHECK static inline bool
+pv_add(struct tess_page *pg, struct tess_pmap *pm, tess_va va, struct walk_spare *s)
+{
+	bool ok = true;
+
+	pv_lock(pg);
+	if (TESS_LIKELY(pg->pv.pmap == NULL)) {
+		pg->pv.pmap = pm;
+		pg->pv.va = va;
+	} else {
+		ok = tess_pv_link(pg, pm, va, s);
+	}
+	pv_unlock(pg);
+	return ok;
+}
+
+static inline void
+pv_remove(struct tess_page *pg, struct tess_pmap *pm, tess_va va, uint16_t stamp)
+{
+	uint16_t was;
+
+	pv_lock(pg);
+	was = tess_load_relaxed(&pg->stale);
+	if (TESS_LIKELY(was == 0))
+		tess_store_relaxed(&pg->stale, stamp);
+	else
+		tess_pv_stamp(pg, stamp);
+	pg->count++; /* see REVERSE ORDER in pv.c */
+	if (TESS_UNLIKELY(pg->pv.next != NULL)) {
+		tess_pv_unlink(pg, pm, va);
+		return;
+	}
+	TESS_ASSERT(pg->pv.pmap == pm && pg->pv.va == va);
+	pg->pv.pmap = NULL;
+	pv_unlock(pg);
+}
 
 static inline void
 pv_attrs_add(struct tess_page *pg, uint32_t bits)

@@ -17,7 +17,7 @@
  * and look whether the PTE still translates to the frame.  Nothing they hold keeps pm alive, so
  * they run in a read section, and pmaps, like their tables, are freed a grace period late.
  *
- * A removal bumps `count` of the frame.  A pass over a long list that sees it changed begins
+ * A removal (pv_remove) bumps `count` of the frame.  A pass over a long list that sees it changed begins
  * again, since what it has not seen may have moved into the part it has; its actions may be
  * repeated.  The caller's lock on the owner keeps new translations away, so this ends.  (65,536
  * removals during one batch of 16 would go unnoticed.)
@@ -32,75 +32,49 @@
 /* ---- the list ---- */
 
 bool
-tess_pv_add(struct tess_page *pg, struct tess_pmap *pm, tess_va va, struct tess_pv **spare)
+tess_pv_link(struct tess_page *pg, struct tess_pmap *pm, tess_va va, struct walk_spare *s)
 {
-	struct tess_pv *more = NULL;
+	struct tess_pv *more = s != NULL ? s->pv : NULL;
 
-	tess_spin_lock(&pg->pv_lock, TESS_RANK_PV);
-	if (pg->pv.pmap == NULL) {
-		pg->pv.pmap = pm;
-		pg->pv.va = va;
-		tess_spin_unlock(&pg->pv_lock, TESS_RANK_PV);
-		return true;
-	}
-	more = *spare != NULL ? *spare : tess_pool_get(&tess_machine()->pmap->pvs);
-	if (more != NULL) {
-		*spare = NULL;
-		*more = (struct tess_pv){pm, va, pg->pv.next};
-		pg->pv.next = more;
-	}
-	tess_spin_unlock(&pg->pv_lock, TESS_RANK_PV);
-	return more != NULL;
+	if (more != NULL)
+		s->pv = NULL;
+	else
+		more = tess_pool_get(&tess_machine()->pmap->pvs);
+	if (more == NULL)
+		return false;
+	*more = (struct tess_pv){pm, va, pg->pv.next};
+	pg->pv.next = more;
+	return true;
 }
 
-/* Leave word on the frame that `stamp` owes a flush for it.  => pv lock */
-static inline void
-pv_stamp(struct tess_page *pg, uint16_t stamp)
+void
+tess_pv_unlink(struct tess_page *pg, struct tess_pmap *pm, tess_va va)
+{
+	struct tess_pv **link = &pg->pv.next, *gone;
+
+	if (pg->pv.pmap == pm && pg->pv.va == va) {
+		gone = *link;
+		pg->pv = *gone;
+	} else {
+		for (; (*link)->pmap != pm || (*link)->va != va; link = &(*link)->next)
+			TESS_ASSERT((*link)->next != NULL);
+		gone = *link;
+		*link = gone->next;
+	}
+	pv_unlock(pg);
+	tess_pool_put(&tess_machine()->pmap->pvs, gone);
+}
+
+void
+tess_pv_stamp(struct tess_page *pg, uint16_t stamp)
 {
 	uint16_t was = tess_load_relaxed(&pg->stale);
 
 	if (stamp == 0 || was == stamp)
 		return;
-	if (TESS_UNLIKELY(was != 0 && tess_stamp_open(was)))
+	if (tess_stamp_open(was))
 		stamp = PMAP_STAMP_MANY;
 	tess_store_relaxed(&pg->stale, stamp);
-}
-
-/* Unlink (pm, va) from a list of several.  => pv lock.  gives: the entry to put back */
-static struct tess_pv *__attribute__((noinline))
-pv_unlink(struct tess_page *pg, struct tess_pmap *pm, tess_va va)
-{
-	struct tess_pv **link, *gone;
-
-	if (pg->pv.pmap == pm && pg->pv.va == va) {
-		gone = pg->pv.next;
-		pg->pv = *gone;
-		return gone;
-	}
-	for (link = &pg->pv.next; (*link)->pmap != pm || (*link)->va != va; link = &(*link)->next)
-		TESS_ASSERT((*link)->next != NULL);
-	gone = *link;
-	*link = gone->next;
-	return gone;
-}
-
-void
-tess_pv_remove(struct tess_page *pg, struct tess_pmap *pm, tess_va va, uint16_t stamp)
-{
-	struct tess_pv *gone = NULL;
-
-	tess_spin_lock(&pg->pv_lock, TESS_RANK_PV);
-	pv_stamp(pg, stamp);
-	pg->count++; /* see REVERSE ORDER */
-	if (TESS_LIKELY(pg->pv.next == NULL)) {
-		TESS_ASSERT(pg->pv.pmap == pm && pg->pv.va == va);
-		pg->pv.pmap = NULL;
-	} else {
-		gone = pv_unlink(pg, pm, va);
-	}
-	tess_spin_unlock(&pg->pv_lock, TESS_RANK_PV);
-	if (TESS_UNLIKELY(gone != NULL))
-		tess_pool_put(&tess_machine()->pmap->pvs, gone);
 }
 
 unsigned
@@ -216,7 +190,6 @@ tess_page_collect(struct tess_page *pg, uint32_t clear, struct tess_gather *g)
 	tess_rcu_exit();
 	pv_attrs_add(pg, found & ~clear);
 	if ((tess_load_relaxed(&pg->attrs) & clear) != 0)
-		found |=
-		    tess_and_acqrel(&pg->attrs, ~clear); /* pairs with tess_pv_remove()'s lock */
+		found |= tess_and_acqrel(&pg->attrs, ~clear); /* pairs with pv_remove()'s lock */
 	return (found | tess_load_relaxed(&pg->attrs)) & all;
 }

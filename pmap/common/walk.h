@@ -10,6 +10,7 @@
  *	  valid table pa			of a slot of any table
  *	  make rights wired used well_formed	of a PTE
  *	  merge lower clean unwire		from a PTE to the next
+ *	PTE_VA_BITS	width of a user address
  *	PTE_BREAK_FIRST	1: a live PTE may change its frame only through invalid and a flush
  *	PTE_STICKY	1: a denied access may leave its translation in the TLB
  *
@@ -51,6 +52,18 @@
 
 /* ---- down the tables ---- */
 
+/* One table down from *table, whose level is `level`; false: at *l->parent, an empty slot. */
+static inline bool
+WALK(down)(uint64_t **table, tess_va va, unsigned level, struct walk_leaf *l)
+{
+	uint64_t e;
+
+	l->parent = &(*table)[walk_index(va, level)];
+	e = tess_load_acquire(l->parent); /* pairs with WALK(table_publish)() */
+	*table = tess_port_direct(PTE(pa)(e));
+	return PTE(valid)(e);
+}
+
 /*
  * Where does the walk to va end?  1: at l, a PTE in a PTE page.  2 and up: at *l->parent, an empty
  * slot of a table of that level.
@@ -61,19 +74,14 @@ static inline unsigned
 WALK(leaf_find)(const struct tess_pmap *pm, tess_va va, struct walk_leaf *l)
 {
 	uint64_t *table = tess_port_direct(pm->root);
-	uint64_t e = 0;
 
-	for (unsigned level = PMAP_LEVELS; level > 1; level--) {
-		l->parent = &table[walk_index(va, level)];
-		e = tess_load_acquire(l->parent); /* pairs with WALK(table_publish)() */
-		if (!PTE(valid)(e)) {
-			l->pt = NULL;
-			l->slot = NULL;
-			return level;
-		}
-		table = tess_port_direct(PTE(pa)(e));
-	}
-	l->pt = tess_page_of(PTE(pa)(e));
+	l->slot = NULL;
+	if (TESS_UNLIKELY(!WALK(down)(&table, va, 4, l)))
+		return 4;
+	if (TESS_UNLIKELY(!WALK(down)(&table, va, 3, l)))
+		return 3;
+	if (TESS_UNLIKELY(!WALK(down)(&table, va, 2, l)))
+		return 2;
 	l->slot = &table[walk_index(va, 1)];
 	return 1;
 }
@@ -83,6 +91,7 @@ static inline bool
 WALK(leaf_lock)(const struct tess_pmap *pm, tess_va va, struct walk_leaf *l)
 {
 	while (WALK(leaf_find)(pm, va, l) == 1) {
+		l->pt = walk_pt(l);
 		pt_lock(l->pt);
 		if (TESS_LIKELY(l->pt->level == 1))
 			return true;
@@ -141,6 +150,7 @@ WALK(step)(struct walk_cursor *c)
 			WALK(skip_empty)(c, level);
 			continue;
 		}
+		c->leaf.pt = walk_pt(&c->leaf);
 		pt_lock(c->leaf.pt);
 		if (TESS_LIKELY(c->leaf.pt->level == 1)) {
 			c->next = (c->va & ~(walk_span(2) - 1)) + walk_span(2);
@@ -154,9 +164,9 @@ WALK(step)(struct walk_cursor *c)
 }
 
 static inline bool
-WALK(range_ok)(const struct tess_pmap *pm, tess_va start, tess_va end)
+WALK(range_ok)(tess_va start, tess_va end)
 {
-	return start <= end && end <= walk_limit(pm) && tess_page_aligned(start | end);
+	return start <= end && end <= (tess_va)1 << PTE_VA_BITS && tess_page_aligned(start | end);
 }
 
 /* ---- making tables ---- */
@@ -214,7 +224,7 @@ WALK(table_publish)(struct tess_pmap *pm, tess_va va, unsigned level, uint64_t *
  *
  * => fails: false, no memory; nothing was published
  */
-static bool __attribute__((noinline))
+static bool
 WALK(leaf_make)(struct tess_pmap *pm, tess_va va, struct walk_leaf *l, struct walk_spare *s)
 {
 	for (;;) {
@@ -241,11 +251,11 @@ WALK(forget)(struct tess_pmap *pm, tess_va va, uint64_t old, uint16_t stamp)
 	if (!pv_managed(pg))
 		return;
 	pv_attrs_add(pg, PTE(used)(old)); /* before it leaves the list: see tess_page_collect() */
-	tess_pv_remove(pg, pm, va, stamp);
+	pv_remove(pg, pm, va, stamp);
 }
 
 /* va translates to this frame already; rights, wiring or bits may differ. */
-static void
+static void __attribute__((noinline))
 WALK(enter_same)(struct tess_pmap *pm, tess_va va, const struct walk_leaf *l, uint64_t make,
 		 struct tess_gather *g)
 {
@@ -269,14 +279,14 @@ WALK(enter_same)(struct tess_pmap *pm, tess_va va, const struct walk_leaf *l, ui
 }
 
 /* va translates to another frame. */
-static bool
+static bool __attribute__((noinline))
 WALK(enter_replace)(struct tess_pmap *pm, tess_va va, struct tess_page *pg,
 		    const struct walk_leaf *l, uint64_t new, struct walk_spare *s,
 		    struct tess_gather *g)
 {
 	uint64_t old;
 
-	if (pv_managed(pg) && !tess_pv_add(pg, pm, va, &s->pv))
+	if (pv_managed(pg) && !pv_add(pg, pm, va, s))
 		return false;
 	if (PTE_BREAK_FIRST) {
 		old = tess_xchg_acqrel(l->slot, 0);
@@ -313,7 +323,7 @@ WALK(enter_locked)(struct tess_pmap *pm, tess_va va, struct tess_page *pg, tess_
 	uint64_t old = tess_load_relaxed(l->slot);
 
 	if (TESS_LIKELY(!PTE(valid)(old))) {
-		if (pv_managed(pg) && !tess_pv_add(pg, pm, va, &s->pv))
+		if (pv_managed(pg) && !pv_add(pg, pm, va, s))
 			return TESS_FAIL;
 		if (PTE_BREAK_FIRST && TESS_UNLIKELY(*walk_debts(l->pt) != 0))
 			WALK(enter_owed)(pm, va, l->pt);
@@ -330,25 +340,49 @@ WALK(enter_locked)(struct tess_pmap *pm, tess_va va, struct tess_page *pg, tess_
 	return WALK(enter_replace)(pm, va, pg, l, new, s, g) ? TESS_DONE : TESS_FAIL;
 }
 
-enum tess_step
-EXPORT(enter)(struct tess_pmap *pm, tess_va va, struct tess_page *pg, tess_prot prot,
-	      unsigned flags, const uint32_t *dead, struct tess_gather *g)
+/* The PTE page is there and locked: validate, install, let go. */
+static inline enum tess_step
+WALK(enter_leaf)(struct tess_pmap *pm, tess_va va, struct tess_page *pg, tess_prot prot,
+		 unsigned flags, const uint32_t *dead, const struct walk_leaf *l,
+		 struct walk_spare *s, struct tess_gather *g)
+{
+	enum tess_step step = TESS_RETRY;
+
+	/* acquire pairs with the writer's release of `dead` */
+	if (dead == NULL || TESS_LIKELY(tess_load_acquire(dead) == 0))
+		step = WALK(enter_locked)(pm, va, pg, prot, flags, l, s, g);
+	pt_unlock(l->pt);
+	return step;
+}
+
+/* There is no PTE page. */
+static enum tess_step __attribute__((noinline))
+WALK(enter_slow)(struct tess_pmap *pm, tess_va va, struct tess_page *pg, tess_prot prot,
+		 unsigned flags, const uint32_t *dead, struct tess_gather *g)
 {
 	struct walk_spare s = {.ntables = 0, .pv = NULL};
 	enum tess_step step = TESS_FAIL;
 	struct walk_leaf l;
 
-	TESS_DEBUG(tess_page_aligned(va) && va < walk_limit(pm) && prot != TESS_PROT_NONE);
-	tess_rcu_enter();
-	if (TESS_LIKELY(WALK(leaf_lock)(pm, va, &l)) || WALK(leaf_make)(pm, va, &l, &s)) {
-		/* acquire pairs with the writer's release of `dead` */
-		if (dead != NULL && tess_load_acquire(dead) != 0)
-			step = TESS_RETRY;
-		else
-			step = WALK(enter_locked)(pm, va, pg, prot, flags, &l, &s, g);
-		pt_unlock(l.pt);
-	}
+	if (WALK(leaf_make)(pm, va, &l, &s))
+		step = WALK(enter_leaf)(pm, va, pg, prot, flags, dead, &l, &s, g);
 	WALK(spare_drop)(&s);
+	return step;
+}
+
+enum tess_step
+EXPORT(enter)(struct tess_pmap *pm, tess_va va, struct tess_page *pg, tess_prot prot,
+	      unsigned flags, const uint32_t *dead, struct tess_gather *g)
+{
+	enum tess_step step;
+	struct walk_leaf l;
+
+	TESS_DEBUG(tess_page_aligned(va) && va >> PTE_VA_BITS == 0 && prot != TESS_PROT_NONE);
+	tess_rcu_enter();
+	if (TESS_LIKELY(WALK(leaf_lock)(pm, va, &l)))
+		step = WALK(enter_leaf)(pm, va, pg, prot, flags, dead, &l, NULL, g);
+	else
+		step = WALK(enter_slow)(pm, va, pg, prot, flags, dead, g);
 	tess_rcu_exit();
 	return step;
 }
@@ -405,7 +439,7 @@ EXPORT(remove)(struct tess_pmap *pm, tess_va start, tess_va end, struct tess_gat
 {
 	struct walk_cursor c = {.pm = pm, .g = g, .next = start, .end = end};
 
-	TESS_DEBUG(WALK(range_ok)(pm, start, end));
+	TESS_DEBUG(WALK(range_ok)(start, end));
 	tess_rcu_enter();
 	tess_fence_full(); /* pairs with WALK(leaf_make)(): `dead` before the slots */
 	while (WALK(step)(&c)) {
@@ -461,7 +495,7 @@ EXPORT(protect)(struct tess_pmap *pm, tess_va start, tess_va end, tess_prot prot
 {
 	struct walk_cursor c = {.pm = pm, .g = g, .next = start, .end = end};
 
-	TESS_DEBUG(WALK(range_ok)(pm, start, end) && prot != TESS_PROT_NONE);
+	TESS_DEBUG(WALK(range_ok)(start, end) && prot != TESS_PROT_NONE);
 	tess_rcu_enter();
 	tess_fence_full(); /* pairs with WALK(leaf_make)(): `dead` before the slots */
 	while (WALK(step)(&c)) {
@@ -478,7 +512,7 @@ EXPORT(unwire)(struct tess_pmap *pm, tess_va start, tess_va end)
 {
 	struct walk_cursor c = {.pm = pm, .g = NULL, .next = start, .end = end};
 
-	TESS_DEBUG(WALK(range_ok)(pm, start, end));
+	TESS_DEBUG(WALK(range_ok)(start, end));
 	tess_rcu_enter();
 	while (WALK(step)(&c)) {
 		uint64_t *slot = c.leaf.slot;
@@ -500,7 +534,7 @@ EXPORT(extract)(struct tess_pmap *pm, tess_va va, tess_pa *pa, tess_prot *prot)
 	struct walk_leaf l;
 	uint64_t pte = 0;
 
-	TESS_DEBUG(va < walk_limit(pm));
+	TESS_DEBUG(va >> PTE_VA_BITS == 0);
 	tess_rcu_enter();
 	if (WALK(leaf_find)(pm, va, &l) == 1)
 		pte = tess_load_acquire(l.slot); /* pairs with enter's release */
@@ -520,7 +554,7 @@ EXPORT(resident)(struct tess_pmap *pm, tess_va start, tess_va end)
 	struct walk_cursor c = {.pm = pm, .g = NULL, .next = start, .end = end};
 	uint64_t n = 0;
 
-	TESS_DEBUG(WALK(range_ok)(pm, start, end));
+	TESS_DEBUG(WALK(range_ok)(start, end));
 	tess_rcu_enter();
 	while (WALK(step)(&c)) {
 		uint64_t *slot = c.leaf.slot;

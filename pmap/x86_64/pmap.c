@@ -7,6 +7,7 @@
 #define WALK(f)         x86_64_##f
 #define EXPORT(f)       tess_x86_64_##f
 #define PTE(f)          x86_64_pte_##f
+#define PTE_VA_BITS     X86_64_VA_BITS
 #define PTE_BREAK_FIRST X86_64_BREAK_FIRST
 #define PTE_STICKY      X86_64_STICKY
 
@@ -16,6 +17,7 @@
 #undef WALK
 #undef EXPORT
 #undef PTE
+#undef PTE_VA_BITS
 #undef PTE_BREAK_FIRST
 #undef PTE_STICKY
 
@@ -30,7 +32,7 @@ tess_x86_64_fixup(struct tess_pmap *pm, tess_va va, enum tess_access access)
 const struct tess_pmap_ops tess_pmap_x86_64 = {
     .caps = {.name = "x86_64",
 	     .levels = PMAP_LEVELS,
-	     .va_bits = 47,
+	     .va_bits = X86_64_VA_BITS,
 	     .asid_bits = 0,
 	     .hw_accessed = true,
 	     .hw_dirty = true,

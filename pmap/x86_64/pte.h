@@ -29,6 +29,7 @@
 #define X86_64_PTE_FRAME (((uint64_t)1 << 52) - ((uint64_t)1 << 12))
 
 /* The frame changes under a live PTE in one store; a fault drops its translation (SDM 4.10.4.1). */
+#define X86_64_VA_BITS     47
 #define X86_64_BREAK_FIRST 0
 #define X86_64_STICKY      0
 
@@ -56,29 +57,19 @@ x86_64_pte_make(tess_pa pa, tess_prot prot, unsigned flags)
 {
 	uint64_t pte = pa | X86_64_PTE_P | X86_64_PTE_US;
 
-	if (prot & TESS_PROT_WRITE)
-		pte |= X86_64_PTE_RW;
-	if (!(prot & TESS_PROT_EXEC))
-		pte |= X86_64_PTE_NX;
-	if (flags & (TESS_ENTER_READ | TESS_ENTER_WRITE | TESS_ENTER_EXEC | TESS_ENTER_WIRED))
-		pte |= X86_64_PTE_A;
-	if (flags & TESS_ENTER_WRITE)
-		pte |= X86_64_PTE_D;
-	if (flags & TESS_ENTER_WIRED)
-		pte |= X86_64_PTE_WIRED;
+	pte |= prot & TESS_PROT_WRITE ? X86_64_PTE_RW : 0;
+	pte |= prot & TESS_PROT_EXEC ? 0 : X86_64_PTE_NX;
+	pte |= flags & (TESS_ENTER_ACCESS | TESS_ENTER_WIRED) ? X86_64_PTE_A : 0;
+	pte |= flags & TESS_ENTER_WRITE ? X86_64_PTE_D : 0;
+	pte |= flags & TESS_ENTER_WIRED ? X86_64_PTE_WIRED : 0;
 	return pte;
 }
 
 static inline tess_prot
 x86_64_pte_rights(uint64_t pte)
 {
-	tess_prot prot = TESS_PROT_READ;
-
-	if (pte & X86_64_PTE_RW)
-		prot |= TESS_PROT_WRITE;
-	if (!(pte & X86_64_PTE_NX))
-		prot |= TESS_PROT_EXEC;
-	return prot;
+	return (tess_prot)(TESS_PROT_READ | (pte & X86_64_PTE_RW ? TESS_PROT_WRITE : 0) |
+			   (pte & X86_64_PTE_NX ? 0 : TESS_PROT_EXEC));
 }
 
 static inline bool
@@ -111,10 +102,8 @@ x86_64_pte_merge(uint64_t pte, uint64_t old)
 static inline uint64_t
 x86_64_pte_lower(uint64_t pte, tess_prot prot)
 {
-	if (!(prot & TESS_PROT_WRITE))
-		pte &= ~X86_64_PTE_RW;
-	if (!(prot & TESS_PROT_EXEC))
-		pte |= X86_64_PTE_NX;
+	pte &= prot & TESS_PROT_WRITE ? ~(uint64_t)0 : ~X86_64_PTE_RW;
+	pte |= prot & TESS_PROT_EXEC ? 0 : X86_64_PTE_NX;
 	return pte;
 }
 
