@@ -82,6 +82,20 @@ runs_private(struct model_space *sp, const struct model_run *r, uint64_t va, uin
 	return &sp->pages;
 }
 
+/* Does any run of any space use the group's bytes [start, end)?  Then no other may grow into them. */
+bool
+runs_group_covered(const struct model_group *g, uint64_t start, uint64_t end)
+{
+	for (const struct model_space *sp = g->model->spaces; sp != NULL; sp = sp->next)
+		for (unsigned i = 0; i < sp->nruns; i++) {
+			const struct model_run *r = &sp->run[i];
+
+			if (r->group == g && r->goff < end && start < r->goff + (r->end - r->start))
+				return true;
+		}
+	return false;
+}
+
 /* Forget the private pages of [start, end), a part of r, in every space that shares them. */
 void
 runs_drop_private(struct model_space *sp, const struct model_run *r, uint64_t start, uint64_t end)

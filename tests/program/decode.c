@@ -245,14 +245,17 @@ decode_word(uint8_t call, uint8_t b)
 static void
 decode_range_call(struct decode *d, struct program_op *op)
 {
+	uint64_t word = decode_word(op->call, d->rec[5]);
+	bool populates = op->call == CALL_MADVISE && (word == 22 || word == 23);
+
 	decode_addr(d, op, d->rec[1], d->rec[2]);
-	if (op->call == CALL_MINCORE)
-		decode_num(op,
-			   d->rec[3] < 0xf0 ? decode_short_len(d->rec[3]) : decode_len(d->rec[3]));
+	/* What is populated, or asked about page by page, is short; errors in long lengths are still looked for. */
+	if ((op->call == CALL_MINCORE && d->rec[3] < 0xf0) || populates)
+		decode_num(op, decode_short_len(d->rec[3]));
 	else
 		decode_num(op, decode_len(d->rec[3]));
 	if (program_syntax[op->call].least == 3)
-		decode_num(op, decode_word(op->call, d->rec[5]));
+		decode_num(op, word);
 }
 
 static void

@@ -285,18 +285,35 @@ exec_space_call(struct exec *x, struct exec_space *s, struct exec_answer *a)
 
 /* ---- Comparing after a call ---- */
 
-/* Did the core run out of (simulated) memory, honestly? */
+/* Is the (simulated) memory nearly used up? */
 static bool
-exec_was_short(struct exec *x, const struct exec_answer *a)
+exec_is_short(void)
 {
 	struct tess_page_counts n;
 
+	tess_page_counts_get(&n);
+	return n.free + n.cached < EXEC_SHORT_OF_FRAMES;
+}
+
+/* Did the core run out of it, honestly? */
+static bool
+exec_was_short(struct exec *x, const struct exec_answer *a)
+{
 	if (x->hit)
 		return true;
 	if (a->err != TESS_ENOMEM && a->err != TESS_EAGAIN)
 		return false;
+	return exec_is_short();
+}
+
+static void
+exec_set_room(struct model *m)
+{
+	struct tess_page_counts n;
+
 	tess_page_counts_get(&n);
-	return n.free + n.cached < EXEC_SHORT_OF_FRAMES;
+	if (m != NULL)
+		model_set_room(m, n.total);
 }
 
 static void
@@ -444,6 +461,7 @@ exec_op(struct exec *x, struct exec_answer *a)
 	}
 	if (x->model == NULL)
 		return;
+	x->hit = x->hit || exec_is_short();
 	if (a->kind != RESULT_NONE && a->kind != RESULT_SYS &&
 	    !(a->err != TESS_OK && exec_was_short(x, a)))
 		exec_compare_result(x, a);
@@ -512,6 +530,7 @@ exec_run(const struct program *p, const struct exec_options *o, struct exec_resu
 	x->mem = mem;
 	if (o->model)
 		x->model = model_create(mem, o->die);
+	exec_set_room(x->model);
 	if ((o->model && x->model == NULL) || !exec_first_space(x)) {
 		struct text t;
 
