@@ -5,6 +5,8 @@
  * What a descriptor is must be asked before the call runs (another thread may close it); which object the
  * new mapping shows can only be seen afterwards.
  */
+#if defined(__linux__) && defined(__x86_64__) /* else cmd_record() only says so */
+
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <inttypes.h>
@@ -348,3 +350,5 @@ record_call_end(struct record *rec, struct record_task *t, int64_t result)
 		call_add(&c, " = %" PRIx64, (uint64_t)result);
 	record_put(rec, t->line, c.buf);
 }
+
+#endif

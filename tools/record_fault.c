@@ -10,6 +10,8 @@
  * The rings are emptied at every stop that matters and a hundred times a second; what one emptying finds is put
  * in the order of its time stamps.
  */
+#if defined(__linux__) && defined(__x86_64__) /* else cmd_record() only says so */
+
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/perf_event.h>
@@ -283,3 +285,5 @@ record_perf_close(struct record *rec)
 	free(p);
 	rec->perf = NULL;
 }
+
+#endif

@@ -14,6 +14,8 @@
  *
  * A child may stop for the first time before its parent's event is seen; it waits then.
  */
+#if defined(__linux__) && defined(__x86_64__) /* else cmd_record() only says so */
+
 #include <errno.h>
 #include <linux/audit.h>
 #include <signal.h>
@@ -401,3 +403,5 @@ record_loop(struct record *rec)
 			task_gone(rec, t, status);
 	}
 }
+
+#endif

@@ -6,6 +6,8 @@
  * device and inode some file systems print otherwise).  An object therefore has two keys, and the moment
  * both are seen together, just after an mmap or with stat on the area's file, joins them.
  */
+#if defined(__linux__) && defined(__x86_64__) /* else cmd_record() only says so */
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -354,3 +356,5 @@ record_snapshot(struct record *rec, struct record_task *t, const char *why)
 	record_add(rec, "%u end", t->space->number);
 	free(area);
 }
+
+#endif

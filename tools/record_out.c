@@ -6,6 +6,8 @@
  * the faults behind it: so lines wait in memory.  The file is written beside its place under another name and
  * moved there when it is whole, so that a failure leaves nothing, and an older file untouched.
  */
+#if defined(__linux__) && defined(__x86_64__) /* else cmd_record() only says so */
+
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <inttypes.h>
@@ -149,3 +151,5 @@ record_fini(struct record *rec)
 	}
 	record_perf_close(rec);
 }
+
+#endif

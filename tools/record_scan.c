@@ -14,6 +14,8 @@
  * recorded; a stack that only reads have grown is told as a read of its lowest page.  Threads that touch
  * pages while another is inside a call can be off by those pages.
  */
+#if defined(__linux__) && defined(__x86_64__) /* else cmd_record() only says so */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -194,3 +196,5 @@ record_scan_exec(struct record_task *t)
 	record_runs_free(&t->space->known);
 	t->space->known = scan_space(t->tid, NULL);
 }
+
+#endif
