@@ -20,10 +20,9 @@
  * `dead`, which the writer that replaces the range sets (and never clears) before the new state is visible.
  */
 struct tess_range {
-	uint64_t start; /* c */
-	uint64_t end;   /* c: exclusive */
-	uint32_t
-	    dead; /* A: 1 once replaced or removed; pmap_enter re-checks it under the PTE lock */
+	uint64_t start;          /* c */
+	uint64_t end;            /* c: exclusive */
+	uint32_t dead;           /* A: 1 once replaced or removed; re-checked under the PTE lock */
 	uint32_t creator;        /* c: logical CPU that made it; guides splits by sharing */
 	struct tess_range *link; /* the owner's: strings ranges into the list given to commit */
 };
@@ -42,6 +41,7 @@ struct tess_index_leaf;
 struct tess_index {
 	TESS_RCU(struct tess_index_dir) dir; /* R: replaced under the writers' lock */
 	uint64_t lo, hi;                     /* c */
+	uint8_t pad[64];                     /* writers do not touch the readers' line */
 	struct tess_mutex lock; /* the writers' lock (rank LEAF); see tess_index_lock() */
 };
 
@@ -54,12 +54,11 @@ struct tess_index_edit {
 	uint64_t lo, hi; /* what is locked */
 	enum tess_rank rank;
 	bool prepared;
-	uint8_t join;             /* neighbours that the new leaves absorb */
-	uint64_t from, to;        /* what was prepared: [from, to) */
-	unsigned n;               /* and how many ranges it may leave there */
-	unsigned slot, end, gone; /* in place: the slots of [from, to), the ranges in them */
-	struct tess_index_leaf
-	    *leaf; /* in place: the only leaf concerned; NULL when leaves are replaced */
+	uint8_t join;                   /* neighbours that the new leaves absorb */
+	uint64_t from, to;              /* what was prepared: [from, to) */
+	unsigned n;                     /* and how many ranges it may leave there */
+	unsigned slot, end, gone;       /* in place: the slots of [from, to), the ranges in them */
+	struct tess_index_leaf *leaf;   /* in place: the only one concerned; otherwise NULL */
 	struct tess_index_leaf *leaves; /* chain of new leaves allocated by prepare */
 	struct tess_index_dir *dirs;    /* chain of new directory nodes */
 };

@@ -339,7 +339,7 @@ leaf_commit(struct tess_index_edit *e, struct tess_range *rs, unsigned n)
 
 /*
  * Would one range more or less in [slot, end) leave all that is known of holes as it is?  So it does if the
- * hole without the range is smaller than `hole2`, and neither end of it is in another leaf.
+ * hole without the range is smaller than `hole2` or none, and neither end of it is in another leaf.
  */
 static inline bool
 leaf_hole_small(const struct tess_index *ix, const struct tess_index_leaf *leaf, size_t slot,
@@ -361,7 +361,7 @@ leaf_hole_small(const struct tess_index *ix, const struct tess_index_leaf *leaf,
 		after = ix->hi;
 	else
 		return false;
-	return after - before < leaf->hole2;
+	return after - before < leaf->hole2 || after == before;
 }
 
 /* The usual map: one range into a small hole with a free slot in it. */
