@@ -2,6 +2,9 @@
 /*
  * amap.c: life of an amap; emptying and counting windows of slots.
  *
+ * A shared amap has a page of zeros of its own.  When one map puts an anon where others read zeros, their
+ * translations must go, and the machine's zero page does not remember who translates to it.
+ *
  * WIPE.  A window is emptied chunk by chunk.  A chunk with no occupied slot outside the window leaves
  * the amap whole (refs - 1; the last holder frees the anons); any other must be private, which
  * prepare saw to, and loses the slots inside.
@@ -24,6 +27,11 @@ tess_amap_create(bool shared, struct tess_amap **out)
 	am->shared = shared;
 	tess_radix_init(&am->chunks);
 	am->runs = NULL;
+	am->zero = tess_zero_page();
+	if (shared && (am->zero = tess_page_alloc(TESS_FILL_ZERO, TESS_SITE_PAGE)) == NULL) {
+		tess_pool_put(&tess_machine()->anon->amaps, am);
+		return TESS_ENOMEM;
+	}
 	*out = am;
 	return TESS_OK;
 }
@@ -39,6 +47,8 @@ tess_amap_destroy(struct tess_amap *am, struct tess_gather *g)
 {
 	TESS_ASSERT(am->runs == NULL);
 	tess_amap_wipe(am, 0, (uint64_t)1 << 60, TESS_WIPE_RELEASE, g);
+	if (am->shared)
+		tess_gather_frame(g, am->zero);
 	tess_radix_fini(&am->chunks);
 	tess_rcu_defer(&am->rcu, amap_free_rcu);
 }

@@ -71,6 +71,8 @@ struct tess_amap {
 	bool shared;              /* c: it has runs; see the room's head */
 	struct tess_radix chunks; /* idx >> 9 -> struct tess_chunk; RCU for readers */
 	struct tess_run *runs;    /* s: under the room's cover mutex */
+	struct tess_page
+	    *zero; /* c: what untouched slots read: the machine's, or one of its own when shared */
 	struct tess_rcu_head rcu;
 };
 

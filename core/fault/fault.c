@@ -17,6 +17,9 @@
  *   3. the chunk (or object) stays locked until the translation is entered, so fork, truncation and
  *	wipe see either no translation or the finished one.
  *
+ * An amap that several maps share needs one thing more: whoever changes what a slot gives removes the
+ * translations that the other maps made of what it gave before.
+ *
  * A read of private memory without a chunk is entered without a lock.  A write that comes between may put an
  * anon and its translation first: TESS_ENTER_KEEP leaves that in place and the fault starts over.
  *
@@ -112,6 +115,9 @@ fault_put(struct fault *f, struct tess_chunk *c, tess_idx slot, struct tess_anon
 	enum fault_step step;
 
 	tess_chunk_put(c, slot, fresh);
+	if (f->e->amap->shared && f->e->object == NULL)
+		tess_page_protect(f->e->amap->zero, TESS_PROT_NONE,
+				  &f->g); /* others read it here */
 	step = fault_enter(f, fresh->page, FAULT_WRITABLE, 0);
 	if (!step_ok(f, step))
 		tess_anon_unref(tess_chunk_take(c, slot), &f->g);
@@ -129,6 +135,8 @@ fault_copy(struct fault *f, struct tess_chunk *c, tess_idx slot, struct tess_ano
 		return fault_end(f, TESS_ENOMEM);
 	tess_port_page_copy(tess_page_data(fresh->page), tess_page_data(an->page));
 	tess_chunk_replace(c, slot, fresh);
+	if (f->e->amap->shared)
+		tess_page_protect(an->page, TESS_PROT_NONE, &f->g); /* sharers of the slot too */
 	step = fault_enter(f, fresh->page, FAULT_WRITABLE, 0);
 	if (step_ok(f, step)) {
 		tess_anon_unref(an, &f->g);
@@ -160,7 +168,7 @@ fault_zero(struct fault *f, struct tess_chunk *c, tess_idx slot)
 	struct tess_anon *fresh;
 
 	if (f->access != TESS_ACCESS_WRITE)
-		return fault_enter(f, tess_zero_page(), FAULT_READONLY, TESS_ENTER_KEEP);
+		return fault_enter(f, f->e->amap->zero, FAULT_READONLY, TESS_ENTER_KEEP);
 	fresh = tess_anon_new(TESS_FILL_ZERO);
 	if (fresh == NULL)
 		return fault_end(f, TESS_ENOMEM);
@@ -207,6 +215,8 @@ fault_promote(struct fault *f, struct tess_chunk *c, tess_idx slot)
 	found = tess_object_page_locked(o, f->idx, &pg);
 	if (found == TESS_FOUND_PAGE)
 		tess_port_page_copy(tess_page_data(fresh->page), tess_page_data(pg));
+	if (found == TESS_FOUND_PAGE && f->e->amap->shared)
+		tess_page_protect(pg, TESS_PROT_NONE, &f->g); /* sharers of the slot read it */
 	tess_spin_unlock(&o->lock, TESS_RANK_OBJECT);
 	if (found != TESS_FOUND_PAGE) {
 		tess_anon_unref(fresh, &f->g);
@@ -255,16 +265,32 @@ fault_private_locked(struct fault *f, struct tess_chunk *c, tess_idx slot)
 	return fault_object(f, FAULT_READONLY, TESS_ENTER_KEEP);
 }
 
+/*
+ * fault_chunk: the chunk of the slot, locked.  A read of a home amap does without one; of a shared amap it
+ * does not, so that no other map can put an anon unseen.
+ */
+static enum tess_step
+fault_chunk(struct fault *f, tess_idx slot, struct tess_chunk **c)
+{
+	struct tess_amap *am = f->e->amap;
+	enum tess_step step = TESS_DONE;
+
+	*c = NULL;
+	if (f->access != TESS_ACCESS_WRITE)
+		step = tess_chunk_lock(am, slot, TESS_CHUNK_LOOK, c);
+	if (f->access == TESS_ACCESS_WRITE || (*c == NULL && am->shared))
+		step = tess_chunk_lock(am, slot, TESS_CHUNK_WRITE, c);
+	return step;
+}
+
 static enum fault_step
 fault_private(struct fault *f)
 {
 	tess_idx slot = tess_entry_slot(f->e, f->va);
-	struct tess_chunk *c = NULL;
 	enum fault_step step;
+	struct tess_chunk *c;
 
-	if (tess_chunk_lock(f->e->amap, slot,
-			    f->access == TESS_ACCESS_WRITE ? TESS_CHUNK_WRITE : TESS_CHUNK_LOOK,
-			    &c) != TESS_DONE)
+	if (fault_chunk(f, slot, &c) != TESS_DONE)
 		return fault_end(f, TESS_ENOMEM);
 	step = fault_private_locked(f, c, slot);
 	if (c != NULL)

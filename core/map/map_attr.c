@@ -196,6 +196,11 @@ attr_change_range(struct tess_map *map, tess_va start, tess_va end, const struct
 		err = c->what == ATTR_PROT ? TESS_ENOMEM : TESS_EAGAIN;
 		s.refuse = true;
 	}
+	/* What lies outside the map is a hole; the index knows nothing of it. */
+	if (start < map->min)
+		start = map->min;
+	if (s.stop > map->max)
+		s.stop = map->max;
 	if (!s.refuse && s.differs && s.stop > start) {
 		enum tess_err done = attr_rewrite(&ed, start, s.stop, c);
 

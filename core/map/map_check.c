@@ -56,7 +56,7 @@ check_allowed(void *ctx, tess_va va, struct tess_page *pg)
 		return c->refs == 1 && an->refs == 1 ? full : prot;
 	if (an != NULL)
 		return TESS_PROT_NONE; /* an anon hides what is below */
-	return pg == tess_zero_page() || pg->owner == e->object ? prot : TESS_PROT_NONE;
+	return pg == e->amap->zero || pg->owner == e->object ? prot : TESS_PROT_NONE;
 }
 
 void

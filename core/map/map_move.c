@@ -39,8 +39,8 @@ move_limits(const struct move *v, const struct tess_map_limits *limits)
 	if (v->source == TESS_MOVE_UNMAP) {
 		less.bytes += v->from_len;
 		less.data += v->from_len;
-		less.locked += v->from_len;
 	}
+	less.locked += v->from_len; /* what stays at the source is not locked any more */
 	return tess_map_limit(v->map, v->e, v->to_len, &less, limits);
 }
 
