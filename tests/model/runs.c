@@ -96,6 +96,27 @@ runs_group_covered(const struct model_group *g, uint64_t start, uint64_t end)
 	return false;
 }
 
+/* r lets go of its group: what no other run covers is gone, as if nobody had ever written it. */
+static void
+runs_leave_group(struct model_run *r)
+{
+	struct model_group *g = r->group;
+	uint64_t idx = r->goff >> TESS_PAGE_SHIFT;
+	uint64_t last = (r->goff + (r->end - r->start)) >> TESS_PAGE_SHIFT;
+
+	r->group = NULL;
+	for (unsigned i = pages_place(&g->pages, idx); i < g->pages.n;
+	     i = pages_place(&g->pages, idx)) {
+		idx = g->pages.page[i].idx;
+		if (idx >= last)
+			break;
+		if (!runs_group_covered(g, idx << TESS_PAGE_SHIFT, (idx + 1) << TESS_PAGE_SHIFT))
+			pages_drop(g->model, &g->pages, idx, idx + 1);
+		idx++;
+	}
+	group_unref(g);
+}
+
 /* Forget the private pages of [start, end), a part of r, in every space that shares them. */
 void
 runs_drop_private(struct model_space *sp, const struct model_run *r, uint64_t start, uint64_t end)
@@ -120,8 +141,9 @@ runs_remove(struct model_space *sp, uint64_t start, uint64_t end)
 
 		if (r->group == NULL)
 			runs_drop_private(sp, r, r->start, r->end);
+		else
+			runs_leave_group(r);
 		object_unref(r->obj);
-		group_unref(r->group);
 	}
 	if (b == a)
 		return; /* nothing was there; perhaps not even the array */
