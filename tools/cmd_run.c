@@ -66,10 +66,13 @@ run_create(void *ctx, const char *name, uint64_t size, struct tess_handle *out)
 	int fd = run_scratch(size);
 
 	(void)ctx;
+	if (fd < 0 && (errno == EFBIG || errno == EINVAL || errno == ENOSPC))
+		return TESS_EIO; /* longer than this computer's files can be */
 	if (fd < 0) {
+		fflush(stdout);
 		fprintf(stderr, "tessera run: cannot make the file \"%s\": %s\n", name,
 			strerror(errno));
-		return TESS_EIO;
+		_exit(TOOL_USAGE);
 	}
 	f = tess_host_file_fd(fd, TESS_HOST_FILE_WRITE);
 	close(fd);
