@@ -96,9 +96,9 @@ fork_put(struct tess_map *map, struct tess_map_edit *ced)
 	return tess_map_edit_close(ced, child->max);
 }
 
-/* fork_anons: share or count the parent's private pages; coverage is prepared, not yet added. */
+/* fork_home: share or count the private pages of the parent's own amap; prepare coverage of others. */
 static enum tess_err
-fork_anons(struct tess_map *map, struct tess_map *child, struct tess_cover *cover)
+fork_home(struct tess_map *map, struct tess_map *child, struct tess_cover *cover)
 {
 	struct tess_amap_fork f = {.from = map->home, .to = child->home};
 	enum tess_err err = TESS_OK;
@@ -113,15 +113,34 @@ fork_anons(struct tess_map *map, struct tess_map *child, struct tess_cover *cove
 			tess_cover_begin(cover);
 		if (how == FORK_COVER)
 			err = tess_cover_prepare(cover, e->amap, e->aidx, n);
-		else if (how == FORK_COPY && e->amap->shared)
-			err = tess_amap_copy(e->amap, e->aidx, child->home,
-					     e->range.start >> TESS_PAGE_SHIFT, n);
-		else if (how == FORK_COPY)
+		else if (how == FORK_COPY && !e->amap->shared)
 			err = tess_amap_fork_add(&f, e->aidx, n);
 		if (e->range.end == map->max)
 			break;
 	}
 	return err == TESS_OK ? tess_amap_fork_end(&f) : err;
+}
+
+/*
+ * fork_anons: all private pages.  Those of shared amaps come last, anon by anon, into chunks that by then are
+ * the child's final ones.
+ */
+static enum tess_err
+fork_anons(struct tess_map *map, struct tess_map *child, struct tess_cover *cover)
+{
+	enum tess_err err = fork_home(map, child, cover);
+	struct tess_entry *e;
+
+	for (e = tess_map_next_rcu(map, map->min); e != NULL && err == TESS_OK;
+	     e = tess_map_next_rcu(map, e->range.end)) {
+		if (fork_pages_of(e) == FORK_COPY && e->amap->shared)
+			err = tess_amap_copy(e->amap, e->aidx, child->home,
+					     e->range.start >> TESS_PAGE_SHIFT,
+					     tess_entry_bytes(e) >> TESS_PAGE_SHIFT);
+		if (e->range.end == map->max)
+			break;
+	}
+	return err;
 }
 
 /*
