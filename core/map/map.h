@@ -242,6 +242,7 @@ struct tess_map_new {
 	tess_prot prot, maxprot;
 	uint8_t inherit, advice;
 	uint16_t flags;
+	bool again; /* a second mapping of what is mapped: not a new one to mlockall(FUTURE) */
 	struct tess_map_limits limits;
 };
 

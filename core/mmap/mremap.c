@@ -106,6 +106,7 @@ remap_second(const struct remap *q, const struct tess_entry *e, tess_va *out)
 	    .inherit = e->inherit,
 	    .advice = e->advice,
 	    .flags = e->flags,
+	    .again = true,
 	    .limits = tess_space_limits(q->sp),
 	};
 
