@@ -6,8 +6,8 @@
  *						  │ move
  *	new amap:			     [ slots of e ]	covered by e, and soon by the child's entry
  *
- * The entry is held while this happens, so that no fault puts a page into the old slots; its translations
- * stay, being the same frames at the same addresses.
+ * The entry is held while this happens, so that no fault puts a page into the old slots.  Its translations
+ * go: private pages are the same frames at the same addresses, but zeros are not.
  */
 #include "map_priv.h"
 
@@ -35,6 +35,7 @@ enum tess_err
 tess_map_share(struct tess_map_edit *ed, struct tess_entry *e)
 {
 	uint64_t n = tess_entry_bytes(e) >> TESS_PAGE_SHIFT;
+	tess_va start = e->range.start;
 	struct tess_cover cover;
 	struct tess_amap *am;
 	enum tess_err err = tess_amap_create(true, &am);
@@ -48,6 +49,9 @@ tess_map_share(struct tess_map_edit *ed, struct tess_entry *e)
 		tess_amap_move(e->amap, e->aidx, am, e->aidx, n);
 		tess_cover_add(&cover, am, e->aidx, n);
 		tess_map_edit_commit(ed);
+		/* What is untouched was read from the machine's page of zeros; from here on it is
+		 * the amap's own, whose translations can be found. */
+		tess_pmap_remove(ed->map->pmap, start, start + (n << TESS_PAGE_SHIFT), &ed->g);
 	} else {
 		tess_store_release(&e->held, 0);
 		tess_amap_destroy(am, &ed->g);
