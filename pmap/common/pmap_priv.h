@@ -39,8 +39,8 @@
  * The operations of one instruction set.  Every slot is filled.
  *
  * enter .. resident: as tess_pmap_*.  frame_*: one translation found through its frame; nothing
- * happens when va no longer translates to pg.  tables_free: every table but the root's frame
- * content is unreachable.  tlb_pay: flush what g owes.  tlb_spill: make room in g->range.
+ * happens when va no longer translates to pg.  tables_free: gives g the root and the tables of level
+ * 2 and up; the PTE pages are gone.  tlb_pay: flush what g owes.  tlb_spill: make room in g->range.
  */
 struct tess_pmap_ops {
 	struct tess_pmap_caps caps;
