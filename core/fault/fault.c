@@ -36,7 +36,8 @@ struct fault {
 	struct tess_entry *e;      /* this round's, under RCU */
 	struct tess_object *fetch; /* referenced: bring in `idx`, then start over */
 	tess_idx idx;
-	enum tess_err err; /* the answer, with FAULT_END */
+	enum tess_err err;               /* the answer, with FAULT_END */
+	const struct tess_page *settled; /* nobody writes to it any more: it may be copied */
 	struct tess_gather g;
 };
 
@@ -124,13 +125,24 @@ fault_put(struct fault *f, struct tess_chunk *c, tess_idx slot, struct tess_anon
 	return step;
 }
 
-/* fault_copy: the slot's anon is shared: it gets one of its own. */
+/*
+ * fault_copy: the slot's anon is shared: it gets one of its own.
+ *
+ * => fork makes faults of its own map wait until no CPU can write to the page; for an amap of several maps,
+ *    whose faults do not wait, the flush is made here, and the copy in the next round
+ */
 static enum fault_step
 fault_copy(struct fault *f, struct tess_chunk *c, tess_idx slot, struct tess_anon *an)
 {
-	struct tess_anon *fresh = tess_anon_new(TESS_FILL_NONE);
+	struct tess_anon *fresh;
 	enum fault_step step;
 
+	if (f->e->amap->shared && f->settled != an->page) {
+		tess_page_protect(an->page, TESS_PROT_READ | TESS_PROT_EXEC, &f->g);
+		f->settled = an->page;
+		return FAULT_AGAIN;
+	}
+	fresh = tess_anon_new(TESS_FILL_NONE);
 	if (fresh == NULL)
 		return fault_end(f, TESS_ENOMEM);
 	tess_port_page_copy(tess_page_data(fresh->page), tess_page_data(an->page));

@@ -9,6 +9,9 @@
  * 2 comes before 3.  A write fault of the parent between them finds the chunk shared, takes a private
  * copy, and enters a writable translation to a page of its own; 3 then lowers it, which costs one more
  * fault.  The other way round it could enter a writable translation to a page that is shared right after.
+ *
+ * Faults on what is copied wait until the flush of 3 is done (`held`): a fault that copied a page before that
+ * could miss what another CPU of the parent still writes to it through a stale translation.
  * No new translations are made for the child: it faults them in.
  */
 #include "map_priv.h"
@@ -173,6 +176,21 @@ fork_finish(struct tess_map *map, struct tess_cover *cover, struct tess_gather *
 	}
 }
 
+/* fork_hold: make faults on memory that is being shared wait, or let them go on. */
+static void
+fork_hold(struct tess_map *map, uint32_t held)
+{
+	struct tess_entry *e;
+
+	for (e = tess_map_next_rcu(map, map->min); e != NULL;
+	     e = tess_map_next_rcu(map, e->range.end)) {
+		if (fork_pages_of(e) == FORK_COPY)
+			tess_store_release(&e->held, held); /* pairs with tess_entry_live() */
+		if (e->range.end == map->max)
+			break;
+	}
+}
+
 enum tess_err
 tess_map_fork(struct tess_map *map, struct tess_map *child)
 {
@@ -185,12 +203,16 @@ tess_map_fork(struct tess_map *map, struct tess_map *child)
 	err = fork_share_private(&ped);
 	if (err == TESS_OK)
 		err = fork_put(map, &ced);
+	fork_hold(map, 1);
 	if (err == TESS_OK)
 		err = fork_anons(map, child, &cover);
 	if (err == TESS_OK) {
 		fork_finish(map, &cover, &ped.g);
 		tess_map_edit_commit(&ced);
 	}
+	tess_gather_finish(
+	    &ped.g); /* no CPU can write to what is shared now; see the file's head */
+	fork_hold(map, 0);
 	if (cover.held)
 		tess_cover_end(&cover);
 	tess_map_edit_end(&ced);

@@ -71,8 +71,6 @@ strip_entries(struct tess_strip *s, struct tess_map_edit *ed, tess_va start, tes
 			tess_amap_wipe(e->amap, slot, (hi - lo) >> TESS_PAGE_SHIFT, how, &ed->g);
 			continue;
 		}
-		if (!s->cover.held)
-			tess_cover_begin(&s->cover); /* exit, without prepare */
 		tess_cover_drop(&s->cover, e->amap, slot, (hi - lo) >> TESS_PAGE_SHIFT, &ed->g);
 	}
 }
@@ -142,6 +140,8 @@ tess_map_clear(struct tess_map *map)
 
 	tess_map_edit_begin(&ed, map, map->min, map->max);
 	tess_map_strip_begin(&strip);
+	tess_cover_begin(
+	    &strip.cover); /* before the gather owes anything: nothing may sleep then */
 	tess_map_edit_open(&ed, map->min, map->max);
 	if (tess_map_edit_close(&ed, map->max) == TESS_OK)
 		tess_map_edit_commit(&ed);

@@ -57,6 +57,7 @@ tess_map_share(struct tess_map_edit *ed, struct tess_entry *e)
 		tess_amap_destroy(am, &ed->g);
 	}
 	tess_cover_end(&cover);
+	tess_gather_finish(&ed->g); /* fork goes on to take locks that sleep */
 	return err;
 }
 

@@ -58,11 +58,6 @@ remap_check_run(const struct model_space *sp, const struct remap *q, const struc
 		return TESS_EAGAIN;
 	if (more != 0 && !space_may_expand(sp, r, more))
 		return TESS_ENOMEM;
-	/* Memory shared by inheritance: a relative uses what would be its continuation. */
-	if (more != 0 && r->group != NULL &&
-	    runs_group_covered(r->group, r->goff + (q->old - r->start) + q->old_len,
-			       r->goff + (q->old - r->start) + q->new_len))
-		return TESS_ENOMEM;
 	if ((q->flags & TESS_MREMAP_DONTUNMAP) != 0 && !space_may_expand(sp, r, q->new_len))
 		return TESS_ENOMEM;
 	return TESS_OK;
@@ -171,6 +166,11 @@ remap_apply(struct model_space *sp, const struct remap *q, const struct model_ru
 		return e;
 	if ((q->flags & TESS_MREMAP_FIXED) != 0 && to < sp->min)
 		return sp->rules->mmap_below_min;
+	/* Memory shared by inheritance: a relative uses what would be its continuation. */
+	if (q->new_len > q->old_len && r->group != NULL &&
+	    runs_group_covered(r->group, r->goff + (q->old - r->start) + q->old_len,
+			       r->goff + (q->old - r->start) + q->new_len))
+		return TESS_ENOMEM;
 	if (!q->moves && remap_extend(sp, q, *r)) {
 		ans->va = q->old;
 		space_touch(sp, q->old, q->old + q->new_len);
