@@ -300,7 +300,8 @@ mincore_rule(struct model_space *sp, const struct model_run *r, uint64_t page)
 	p = pages_find(&r->obj->pages, (r->off + (page - r->start)) >> TESS_PAGE_SHIFT);
 	if (p != NULL)
 		return p->sure ? MINCORE_MUST : MINCORE_MAY;
-	return r->obj->kind == TESS_HANDLE_NONE || r->obj->kind == TESS_HANDLE_SHM
+	return !sp->model->unsure &&
+		       (r->obj->kind == TESS_HANDLE_NONE || r->obj->kind == TESS_HANDLE_SHM)
 		   ? MINCORE_MUST_NOT
 		   : MINCORE_MAY;
 }

@@ -37,6 +37,7 @@ model_create(struct model_mem *mem, void (*die)(const char *why))
 	m->objects = NULL;
 	m->spaces = NULL;
 	m->room = m->left = UINT64_MAX;
+	m->unsure = false;
 	m->complained = false;
 	m->report[0] = '\0';
 	return m;
@@ -237,6 +238,12 @@ model_space_touched(const struct model_space *sp, tess_va *start, tess_va *end)
 {
 	*start = sp->touched_start;
 	*end = sp->touched_end;
+}
+
+void
+model_set_unsure(struct model *m)
+{
+	m->unsure = true;
 }
 
 void

@@ -50,6 +50,12 @@ struct model_answer {
 struct model *model_create(struct model_mem *mem, void (*die)(const char *why));
 
 /*
+ * model_set_unsure: a call ran out of memory after it had made a page of a memory object: from here on such pages may
+ * be in memory or not (mincore).
+ */
+void model_set_unsure(struct model *m);
+
+/*
  * model_set_room: the machine has so many frames: population (mlock, MADV_POPULATE_WRITE ...) of more private pages
  * in one call stops there, as out of memory.  Unlimited until told.
  */

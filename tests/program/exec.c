@@ -462,6 +462,8 @@ exec_op(struct exec *x, struct exec_answer *a)
 	if (x->model == NULL)
 		return;
 	x->hit = x->hit || exec_is_short();
+	if (x->hit)
+		model_set_unsure(x->model);
 	if (a->kind != RESULT_NONE && a->kind != RESULT_SYS &&
 	    !(a->err != TESS_OK && exec_was_short(x, a)))
 		exec_compare_result(x, a);
