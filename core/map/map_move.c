@@ -129,6 +129,8 @@ move_forget_tail(struct move *v)
 
 	if (v->tail == v->tail_end)
 		return;
+	v->ed.mark =
+	    v->ed.dead; /* what was cut has been put again: only what goes now is stripped */
 	while ((e = tess_map_next_rcu(v->map, v->tail)) != NULL && e->range.start < v->tail_end) {
 		v->ed.lo = e->range.start;
 		v->ed.hi = e->range.end;
@@ -214,6 +216,9 @@ move_commit(struct move *v)
 	struct tess_amap *am = v->e->amap;
 	tess_idx slot = tess_entry_slot(v->e, v->from);
 
+	/* What was cut or joined so far covers the same slots still: dropped once, not once more. */
+	v->ed.kept = v->ed.dead;
+	v->ed.mark = v->ed.dead; /* as in move_forget_tail() */
 	tess_map_edit_commit(&v->ed);
 	tess_map_strip(&v->strip, &v->ed, v->to, v->to + v->to_len, TESS_WIPE_KEEP);
 	if (home)

@@ -80,9 +80,9 @@ tess_map_cover_more(struct tess_cover *cover, const struct tess_entry *e, tess_v
 void tess_map_place_took(struct tess_map *map, tess_va start, tess_va end);
 void tess_map_place_freed(struct tess_map *map, tess_va start, tess_va end);
 
-/* Every range of the dead list, oldest address first or not: order does not matter. */
-#define TESS_FOREACH_DEAD(e, ed)                                          \
-	for (struct tess_entry *e = tess_entry_of((ed)->dead); e != NULL; \
+/* Every range that died since ed->mark was set, in no order. */
+#define TESS_FOREACH_DEAD(e, ed)                                                               \
+	for (struct tess_entry *e = tess_entry_of((ed)->dead); e != tess_entry_of((ed)->mark); \
 	     e = tess_entry_of(e->range.link))
 
 #endif
