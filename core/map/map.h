@@ -187,7 +187,6 @@ struct tess_map_edit {
 	struct tess_range *dead; /* replaced entries, through range.link */
 	struct tess_range
 	    *mark; /* what died before this one is stripped already, or was put again */
-	struct tess_range *kept; /* from here on in `dead`: replaced by equals, not stripped */
 	struct tess_gather g;
 };
 

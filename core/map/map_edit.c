@@ -30,7 +30,6 @@ tess_map_edit_begin_rank(struct tess_map_edit *ed, struct tess_map *map, tess_va
 	ed->nomem = false;
 	ed->dead = NULL;
 	ed->mark = NULL;
-	ed->kept = NULL;
 	tess_gather_init(&ed->g);
 	tess_index_lock(&map->index, lo, hi, rank, &ed->ix);
 }

@@ -216,8 +216,6 @@ move_commit(struct move *v)
 	struct tess_amap *am = v->e->amap;
 	tess_idx slot = tess_entry_slot(v->e, v->from);
 
-	/* What was cut or joined so far covers the same slots still: dropped once, not once more. */
-	v->ed.kept = v->ed.dead;
 	v->ed.mark = v->ed.dead; /* as in move_forget_tail() */
 	tess_map_edit_commit(&v->ed);
 	tess_map_strip(&v->strip, &v->ed, v->to, v->to + v->to_len, TESS_WIPE_KEEP);

@@ -63,8 +63,6 @@ strip_entries(struct tess_strip *s, struct tess_map_edit *ed, tess_va start, tes
 		tess_va lo = start, hi = end;
 		tess_idx slot;
 
-		if (&e->range == ed->kept)
-			break;
 		strip_cut(e, &lo, &hi);
 		if (e->amap == NULL || lo >= hi)
 			continue;
