@@ -63,7 +63,7 @@ fork_pages_of(const struct tess_entry *e)
 
 /* fork_share_private: private entries that the child shares get an amap for it. */
 static enum tess_err
-fork_share_private(struct tess_map_edit *ped)
+fork_share_private(struct tess_map_edit *ped, struct tess_range **undo)
 {
 	struct tess_map *map = ped->map;
 	enum tess_err err = TESS_OK;
@@ -74,7 +74,7 @@ fork_share_private(struct tess_map_edit *ped)
 	     e = tess_map_next_rcu(map, end)) {
 		end = e->range.end;
 		if (e->amap == map->home && tess_entry_inherit(e) == TESS_INHERIT_SHARE)
-			err = tess_map_share(ped, e);
+			err = tess_map_share(ped, e, undo);
 		if (end == map->max)
 			break;
 	}
@@ -194,13 +194,14 @@ fork_hold(struct tess_map *map, uint32_t held)
 enum tess_err
 tess_map_fork(struct tess_map *map, struct tess_map *child)
 {
-	struct tess_map_edit ped, ced;
 	struct tess_cover cover = {.held = false};
+	struct tess_range *undo = NULL;
+	struct tess_map_edit ped, ced;
 	enum tess_err err;
 
 	tess_map_edit_begin(&ped, map, map->min, map->max);
 	tess_map_edit_begin_rank(&ced, child, child->min, child->max, TESS_RANK_LEAF2);
-	err = fork_share_private(&ped);
+	err = fork_share_private(&ped, &undo);
 	if (err == TESS_OK)
 		err = fork_put(map, &ced);
 	fork_hold(map, 1);
@@ -209,12 +210,15 @@ tess_map_fork(struct tess_map *map, struct tess_map *child)
 	if (err == TESS_OK) {
 		fork_finish(map, &cover, &ped.g);
 		tess_map_edit_commit(&ced);
+	} else {
+		tess_amap_wipe(child->home, 0, map->max >> TESS_PAGE_SHIFT, TESS_WIPE_RELEASE,
+			       &ped.g);
 	}
-	tess_gather_finish(
-	    &ped.g); /* no CPU can write to what is shared now; see the file's head */
+	tess_gather_finish(&ped.g); /* nobody can write to what is shared now: the file's head */
 	fork_hold(map, 0);
 	if (cover.held)
 		tess_cover_end(&cover);
+	tess_map_unshare(&ped, undo, err);
 	tess_map_edit_end(&ced);
 	tess_map_edit_end(&ped);
 	return err;

@@ -63,9 +63,14 @@ bool tess_entry_is_only(const struct tess_entry *e, enum tess_only only);
 /*
  * map_share.c: give private entry `e` of the home amap an amap that a child's entry may share.
  *
- * => locks: edit held, nothing put.  fails: NOMEM, nothing changed.  `e` is dead afterwards
+ * tess_map_share: adds to *undo what takes it back.  `e` is dead afterwards
+ * tess_map_unshare: the fork failed: take all back; or it did not: forget how.  Cannot fail
+ *
+ * => locks: edit held, nothing put.  fails: NOMEM, nothing changed
  */
-TESS_MUST_CHECK enum tess_err tess_map_share(struct tess_map_edit *ed, struct tess_entry *e);
+TESS_MUST_CHECK enum tess_err tess_map_share(struct tess_map_edit *ed, struct tess_entry *e,
+					     struct tess_range **undo);
+void tess_map_unshare(struct tess_map_edit *ed, struct tess_range *undo, enum tess_err err);
 
 /*
  * tess_map_cover_more: `e` is to grow over [lo, hi): if its amap is shared, prepare the coverage; *cover is

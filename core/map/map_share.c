@@ -31,34 +31,93 @@ share_prepare(struct tess_map_edit *ed, const struct tess_entry *e, struct tess_
 	return tess_map_edit_close(ed, e->range.end);
 }
 
-enum tess_err
-tess_map_share(struct tess_map_edit *ed, struct tess_entry *e)
+/* share_commit: the pages move, the coverage is counted, the new entry is published. */
+static void
+share_commit(struct tess_map_edit *ed, const struct tess_entry *e, struct tess_amap *am,
+	     struct tess_cover *cover)
 {
-	uint64_t n = tess_entry_bytes(e) >> TESS_PAGE_SHIFT;
-	tess_va start = e->range.start;
+	tess_va start = e->range.start, end = e->range.end;
+	uint64_t n = (end - start) >> TESS_PAGE_SHIFT;
+
+	tess_amap_move(e->amap, e->aidx, am, e->aidx, n);
+	tess_cover_add(cover, am, e->aidx, n);
+	tess_map_edit_commit(ed);
+	/* What is untouched was read from the machine's page of zeros; from here on it is the amap's
+	 * own, whose translations can be found. */
+	tess_pmap_remove(ed->map->pmap, start, end, &ed->g);
+}
+
+enum tess_err
+tess_map_share(struct tess_map_edit *ed, struct tess_entry *e, struct tess_range **undo)
+{
+	struct tess_entry *back = tess_entry_copy(e, e->range.start, e->range.end);
 	struct tess_cover cover;
 	struct tess_amap *am;
-	enum tess_err err = tess_amap_create(true, &am);
+	enum tess_err err = back != NULL ? tess_amap_create(true, &am) : TESS_ENOMEM;
 
-	if (err != TESS_OK)
+	if (err != TESS_OK) {
+		if (back != NULL)
+			tess_entry_free_now(back);
 		return err;
+	}
 	tess_cover_begin(&cover);
 	tess_store_release(&e->held, 1); /* pairs with tess_entry_live() */
 	err = share_prepare(ed, e, am, &cover);
 	if (err == TESS_OK) {
-		tess_amap_move(e->amap, e->aidx, am, e->aidx, n);
-		tess_cover_add(&cover, am, e->aidx, n);
-		tess_map_edit_commit(ed);
-		/* What is untouched was read from the machine's page of zeros; from here on it is
-		 * the amap's own, whose translations can be found. */
-		tess_pmap_remove(ed->map->pmap, start, start + (n << TESS_PAGE_SHIFT), &ed->g);
+		share_commit(ed, e, am, &cover);
+		back->range.link = *undo;
+		*undo = &back->range;
 	} else {
 		tess_store_release(&e->held, 0);
 		tess_amap_destroy(am, &ed->g);
+		tess_entry_free_now(back);
 	}
 	tess_cover_end(&cover);
 	tess_gather_finish(&ed->g); /* fork goes on to take locks that sleep */
 	return err;
+}
+
+/* share_back: one entry returns to the home amap, whose chunks tess_map_share() left in place. */
+static void
+share_back(struct tess_map_edit *ed, struct tess_entry *back)
+{
+	struct tess_entry *e = tess_map_lookup_rcu(ed->map, back->range.start);
+	uint64_t n = tess_entry_bytes(e) >> TESS_PAGE_SHIFT;
+	struct tess_amap *am = e->amap;
+	struct tess_cover cover;
+	enum tess_err err;
+
+	tess_cover_begin(&cover);
+	tess_store_release(&e->held, 1); /* pairs with tess_entry_live() */
+	tess_pmap_remove(ed->map->pmap, back->range.start, back->range.end, &ed->g);
+	tess_amap_move(am, e->aidx, back->amap, back->aidx, n);
+	back->held = 0;
+	back->range.link = NULL;
+	ed->lo = back->range.start;
+	ed->hi = back->range.end;
+	ed->head = &back->range;
+	ed->last = back;
+	ed->n = 1;
+	err = tess_map_edit_prepare(ed);
+	TESS_ASSERT(err == TESS_OK); /* index.h: one range for one */
+	tess_map_edit_commit(ed);
+	tess_cover_drop(&cover, am, back->aidx, n, &ed->g);
+	tess_cover_end(&cover);
+	tess_gather_finish(&ed->g);
+}
+
+void
+tess_map_unshare(struct tess_map_edit *ed, struct tess_range *undo, enum tess_err err)
+{
+	while (undo != NULL) {
+		struct tess_entry *back = tess_entry_of(undo);
+
+		undo = undo->link;
+		if (err == TESS_OK)
+			tess_entry_free_now(back);
+		else
+			share_back(ed, back);
+	}
 }
 
 enum tess_err
