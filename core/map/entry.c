@@ -94,7 +94,8 @@ tess_entry_joins(const struct tess_entry *a, const struct tess_entry *b)
 
 	return a->range.end == b->range.start && a->object == b->object && a->amap == b->amap &&
 	       a->prot == b->prot && a->maxprot == b->maxprot && a->inherit == b->inherit &&
-	       a->advice == b->advice && a->flags == b->flags && (a->held | b->held) == 0 &&
+	       a->advice == b->advice && a->flags == b->flags &&
+	       (tess_load_relaxed(&a->held) | tess_load_relaxed(&b->held)) == 0 &&
 	       (a->object == NULL || a->off + bytes == b->off) &&
 	       (a->amap == NULL || a->aidx + (bytes >> TESS_PAGE_SHIFT) == b->aidx);
 }

@@ -202,7 +202,17 @@ tess_map_mapping_rcu(struct tess_map *map, tess_va va, struct tess_entry *e)
 
 	if (there == NULL)
 		return false;
-	*e = *there;
+	/* not `*e = *there`: a writer may be marking it meanwhile */
+	*e = (struct tess_entry){.range = {.start = there->range.start, .end = there->range.end},
+				 .object = there->object,
+				 .off = there->off,
+				 .amap = there->amap,
+				 .aidx = there->aidx,
+				 .prot = there->prot,
+				 .maxprot = there->maxprot,
+				 .inherit = there->inherit,
+				 .advice = there->advice,
+				 .flags = there->flags};
 	while (e->range.end < map->max && (next = tess_map_lookup_rcu(map, e->range.end)) != NULL &&
 	       tess_entry_joins(there, next)) {
 		e->range.end = next->range.end;

@@ -251,13 +251,26 @@ file_get(void *backing, tess_idx idx, unsigned n, void *const *data)
 	return file_done(f, err);
 }
 
+/* A page as DMA reads it: word by word, while CPUs may be storing to it. */
+static void
+file_page_read(uint64_t to[TESS_PAGE_SIZE / 8], const void *page)
+{
+	const uint64_t *from = page;
+
+	for (size_t i = 0; i < TESS_PAGE_SIZE / 8; i++)
+		to[i] = tess_load_relaxed(&from[i]);
+}
+
 /* The first `len` bytes of a page reach the disk. */
 static enum tess_err
-file_page_out(struct tess_host_file *f, tess_idx idx, const unsigned char *from, size_t len)
+file_page_out(struct tess_host_file *f, tess_idx idx, const void *page, size_t len)
 {
+	uint64_t words[TESS_PAGE_SIZE / 8];
+	const unsigned char *from = (const unsigned char *)words;
 	enum tess_err err = TESS_OK;
 	unsigned char *kept;
 
+	file_page_read(words, page);
 	pthread_mutex_lock(&f->mutex);
 	if (f->fd >= 0)
 		err = file_fd_put(f, idx << TESS_PAGE_SHIFT, from, len);
