@@ -351,6 +351,7 @@ exec_catch_up(struct exec *x, struct exec_space *s)
 	case CALL_MLOCK2:
 	case CALL_MUNLOCK:
 	case CALL_MADVISE:
+	case CALL_POSIX_MADVISE:
 		exec_model_call(x, s, &ignored);
 		break;
 	}
