@@ -39,6 +39,7 @@ struct Options {
 	std::string isa_name = "x86_64";
 	std::string bind = "all"; /* hwloc location */
 	std::string topology;     /* file for the topology's XML */
+	bool attached = false;    /* one CPU is a thread that attached, too */
 	unsigned threads = 0; /* most threads of a benchmark; 0: as many as places, at least 2 */
 };
 extern Options options;
@@ -105,8 +106,11 @@ class Team
 /*
  * Run batches of `ops` operations a thread as long as google-benchmark asks for, and report our
  * counters.  `counted` threads, from 0 on, do the operations; the others are in their way.
+ * With a core under test, the shootdown messages it sent are reported too (tlb_messages_per_op).
  */
-void measure(benchmark::State &state, Team &team, uint64_t ops, unsigned counted, const Work &work);
+class Core;
+void measure(benchmark::State &state, Team &team, uint64_t ops, unsigned counted, const Work &work,
+	     const Core *core = nullptr);
 
 /* ---- The machine under test (core.cc) ---- */
 
@@ -125,6 +129,8 @@ class Core
 	{
 		return space_;
 	}
+	/* Shootdown messages so far; exact between batches. */
+	uint64_t messages() const;
 	/* Anonymous private memory: anywhere (0), or fixed there. */
 	tess_va map(tess_va at, uint64_t bytes);
 	void unmap(tess_va at, uint64_t bytes);

@@ -10,6 +10,7 @@
  * own use of the simulated hardware (TLB flushes, the frame oracle's one atomic operation where a frame is
  * born or dies) is part of every figure.
  */
+#include <tessera/stats.h>
 #include "bench.h"
 
 namespace bench
@@ -39,7 +40,7 @@ touch_all(struct tess_space *sp, uint64_t ram)
 	must(tess_munmap(sp, at, ram), "munmap");
 }
 
-Core::Core(unsigned ncpu, uint64_t ram) : threads_(ncpu > 1)
+Core::Core(unsigned ncpu, uint64_t ram) : threads_(ncpu > 1 || options.attached)
 {
 	struct tess_space_config sc = {};
 	struct tess_host_config hc = {};
@@ -86,6 +87,12 @@ Core::hooks()
 	h.sleep = [this](unsigned) { tess_host_offline(host_); };
 	h.wake = [this](unsigned) { tess_host_online(host_); };
 	return h;
+}
+
+uint64_t
+Core::messages() const
+{
+	return tess_stat_get(TESS_STAT_TLB_IPI);
 }
 
 tess_va

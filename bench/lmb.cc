@@ -68,19 +68,22 @@ fork_core(benchmark::State &state, uint64_t pages, unsigned threads)
 	{
 		Team team(threads, core.hooks());
 
-		measure(state, team, ops, threads, [&](unsigned thread, uint64_t) {
-			uint64_t spent = 0;
+		measure(
+		    state, team, ops, threads,
+		    [&](unsigned thread, uint64_t) {
+			    uint64_t spent = 0;
 
-			for (uint64_t i = 0; i < ops; i++) {
-				struct tess_space *child;
-				uint64_t start = now_ns();
+			    for (uint64_t i = 0; i < ops; i++) {
+				    struct tess_space *child;
+				    uint64_t start = now_ns();
 
-				must(tess_space_fork(parents[thread], &child), "fork");
-				spent += now_ns() - start;
-				tess_space_destroy(child);
-			}
-			return spent;
-		});
+				    must(tess_space_fork(parents[thread], &child), "fork");
+				    spent += now_ns() - start;
+				    tess_space_destroy(child);
+			    }
+			    return spent;
+		    },
+		    &core);
 	}
 	for (struct tess_space *sp : parents)
 		tess_space_destroy(sp);

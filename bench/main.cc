@@ -5,6 +5,8 @@
  *	--isa=x86_64|aarch64|aarch64_hw	 page tables of the simulated machine
  *	--bind=LOCATION			 processing units of the threads, as hwloc's tools write them (all)
  *	--threads=N			 most threads of a benchmark (as many as processing units, at least 2)
+ *	--drive=auto|threads		 auto: a machine of one CPU is played by one thread, without liburcu's grace
+ *					 periods; threads: it runs as one of several would
  *	--topology=FILE			 write the machine's topology as hwloc's XML
  *	--smoke				 each benchmark for 10 ms: whether it works, not how fast it is
  *
@@ -22,7 +24,8 @@ using namespace bench;
 
 static const char USAGE[] =
     "usage: tessera_bench [--isa=x86_64|aarch64|aarch64_hw] [--bind=LOCATION] [--threads=N]\n"
-    "                     [--topology=FILE] [--smoke] [--benchmark_OPTION=...]\n"
+    "                     [--drive=auto|threads] [--topology=FILE] [--smoke] "
+    "[--benchmark_OPTION=...]\n"
     "--bind takes hwloc locations: all, 0x3, core:0-1, package:0.core:1.pu:0, node:0\n"
     "--benchmark_list_tests names the benchmarks; --benchmark_filter=REGEX chooses;\n"
     "--benchmark_out=FILE, --benchmark_repetitions=N, --benchmark_min_time=SECONDS and the other "
@@ -66,6 +69,14 @@ option_threads(const char *value)
 	options.threads = unsigned(n);
 }
 
+static void
+option_drive(const char *value)
+{
+	if (strcmp(value, "auto") != 0 && strcmp(value, "threads") != 0)
+		bad_usage(std::string("--drive: auto or threads, not '") + value + "'");
+	options.attached = *value == 't';
+}
+
 /* true: it was one of ours. */
 static bool
 option_take(const char *arg)
@@ -78,6 +89,8 @@ option_take(const char *arg)
 		options.bind = arg + 7;
 	else if (is("--threads="))
 		option_threads(arg + 10);
+	else if (is("--drive="))
+		option_drive(arg + 8);
 	else if (is("--topology="))
 		options.topology = arg + 11;
 	else
@@ -143,6 +156,7 @@ context()
 	benchmark::AddCustomContext("tess_config_assert", std::to_string(TESS_CONFIG_ASSERT));
 	benchmark::AddCustomContext("commit", BENCH_COMMIT);
 	benchmark::AddCustomContext("isa", options.isa_name);
+	benchmark::AddCustomContext("drive", options.attached ? "threads" : "auto");
 	benchmark::AddCustomContext("binding", bind_text());
 }
 

@@ -33,16 +33,19 @@ local_core(benchmark::State &state, uint64_t npg, uint64_t stride, unsigned thre
 	Core core(threads, RVM_RAM);
 	Team team(threads, core.hooks());
 
-	measure(state, team, LOCAL_CYCLES, threads, [&](unsigned thread, uint64_t start) {
-		tess_va at = RVM_BASE + thread * stride * MIB;
+	measure(
+	    state, team, LOCAL_CYCLES, threads,
+	    [&](unsigned thread, uint64_t start) {
+		    tess_va at = RVM_BASE + thread * stride * MIB;
 
-		for (uint64_t i = 0; i < LOCAL_CYCLES; i++) {
-			core.map(at, npg * TESS_PAGE_SIZE);
-			core.fault(at, npg * TESS_PAGE_SIZE);
-			core.unmap(at, npg * TESS_PAGE_SIZE);
-		}
-		return now_ns() - start;
-	});
+		    for (uint64_t i = 0; i < LOCAL_CYCLES; i++) {
+			    core.map(at, npg * TESS_PAGE_SIZE);
+			    core.fault(at, npg * TESS_PAGE_SIZE);
+			    core.unmap(at, npg * TESS_PAGE_SIZE);
+		    }
+		    return now_ns() - start;
+	    },
+	    &core);
 }
 
 static void *

@@ -110,9 +110,10 @@ Team::run(const Work &work)
 }
 
 void
-measure(benchmark::State &state, Team &team, uint64_t ops, unsigned counted, const Work &work)
+measure(benchmark::State &state, Team &team, uint64_t ops, unsigned counted, const Work &work,
+	const Core *core)
 {
-	uint64_t batches = 0, wall = 0;
+	uint64_t batches = 0, wall = 0, messages = core != nullptr ? core->messages() : 0;
 	std::vector<double> spent(counted);
 
 	while (state.KeepRunningBatch(benchmark::IterationCount(ops))) {
@@ -133,6 +134,8 @@ measure(benchmark::State &state, Team &team, uint64_t ops, unsigned counted, con
 	state.counters["threads"] = team.size();
 	state.counters["ops_per_sec_total"] = rate;
 	state.counters["ops_per_sec_per_thread"] = rate / counted;
+	if (core != nullptr)
+		state.counters["tlb_messages_per_op"] = double(core->messages() - messages) / total;
 	state.counters["fairness"] = *std::min_element(spent.begin(), spent.end()) /
 				     *std::max_element(spent.begin(), spent.end());
 }

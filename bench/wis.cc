@@ -34,13 +34,16 @@ page_fault1_core(benchmark::State &state, unsigned threads)
 	Core core(threads, threads * (WIS_BYTES + (WIS_BYTES >> 4)) + (uint64_t(32) << 20));
 	Team team(threads, core.hooks());
 
-	measure(state, team, WIS_PAGES, threads, [&](unsigned, uint64_t start) {
-		tess_va at = core.map(0, WIS_BYTES);
+	measure(
+	    state, team, WIS_PAGES, threads,
+	    [&](unsigned, uint64_t start) {
+		    tess_va at = core.map(0, WIS_BYTES);
 
-		core.fault(at, WIS_BYTES);
-		core.unmap(at, WIS_BYTES);
-		return now_ns() - start;
-	});
+		    core.fault(at, WIS_BYTES);
+		    core.unmap(at, WIS_BYTES);
+		    return now_ns() - start;
+	    },
+	    &core);
 }
 
 static void
@@ -65,11 +68,14 @@ mmap1_core(benchmark::State &state, unsigned threads)
 	Core core(threads, uint64_t(32) << 20);
 	Team team(threads, core.hooks());
 
-	measure(state, team, WIS_PAIRS, threads, [&](unsigned, uint64_t start) {
-		for (uint64_t i = 0; i < WIS_PAIRS; i++)
-			core.unmap(core.map(0, WIS_BYTES), WIS_BYTES);
-		return now_ns() - start;
-	});
+	measure(
+	    state, team, WIS_PAIRS, threads,
+	    [&](unsigned, uint64_t start) {
+		    for (uint64_t i = 0; i < WIS_PAIRS; i++)
+			    core.unmap(core.map(0, WIS_BYTES), WIS_BYTES);
+		    return now_ns() - start;
+	    },
+	    &core);
 }
 
 static void
