@@ -10,6 +10,8 @@ def main():
     rows = []
     for f in data["files"]:
         s = f["summary"]
+        if s["lines"]["count"] == 0:
+            continue
         rows.append((os.path.relpath(f["filename"]), s["branches"], s["lines"]))
     print(f"{'file':40} {'branches':>17} {'lines':>17}")
     for name, b, n in sorted(rows) + [("total", data["totals"]["branches"], data["totals"]["lines"])]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Running a test program and judging its TAP output; shared by tools/check and tools/mutants."""
+"""Running test programs and judging their TAP output; shared by the scripts beside it."""
 import dataclasses
+import json
 import os
 import re
 import signal
@@ -138,3 +139,28 @@ def test(cmd, timeout, cwd=None, env=None, stop_at=None):
     v = judge(output, status, timed_out)
     v.seconds = time.monotonic() - started
     return v
+
+
+@dataclasses.dataclass
+class MesonTest:
+    name: str  # SUITE/NAME
+    cmd: list
+    timeout: int
+    env: dict
+    cwd: str  # where meson runs it
+
+    def test(self, **more):
+        return test(self.cmd, self.timeout, self.cwd, self.env, **more)
+
+
+def meson_tests(build, suites=()):
+    """The tests of a build directory (of these suites), longest time limit first."""
+    out = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, text=True,
+                         check=True).stdout
+    found = []
+    for t in json.loads(out):
+        mine = [s.split(":")[-1] for s in t["suite"]]
+        if not suites or set(mine) & set(suites):
+            found.append(MesonTest("/".join(mine[:1] + [t["name"]]), t["cmd"], t["timeout"], t["env"],
+                                   t["workdir"] or str(build)))
+    return sorted(found, key=lambda t: -t.timeout)
