@@ -1,0 +1,701 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * map.c: layouts from inside, as text: "10-14rw 14-16r" are pages 10..13 and 14..15 above BASE.  Each operation
+ * is also made to fail at each of its allocations, and then the text and the private pages are as before.
+ */
+#include "unit_vm.h"
+#include "map.h"
+
+#define PAGE TESS_PAGE_SIZE
+#define BASE ((tess_va)0x10000000)
+#define TOP  (BASE + 0x400 * PAGE)
+#define R    TESS_PROT_READ
+#define RW   (TESS_PROT_READ | TESS_PROT_WRITE)
+
+static struct tess_map map;
+static struct tess_object *object;
+static const struct tess_map_limits no_limits = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
+
+static tess_va
+at(unsigned page)
+{
+	return BASE + page * PAGE;
+}
+
+static const char *
+layout(struct tess_map *m)
+{
+	static char text[2000];
+	struct tess_entry *e;
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (e = tess_map_next_rcu(m, m->min); e != NULL; e = tess_map_next_rcu(m, e->range.end))
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%x-%x%s%s%s",
+				      n == 0 ? "" : " ", (unsigned)((e->range.start - BASE) / PAGE),
+				      (unsigned)((e->range.end - BASE) / PAGE),
+				      e->prot & R ? "r" : "", e->prot & TESS_PROT_WRITE ? "w" : "",
+				      e->flags & TESS_ENTRY_SHARED ? "s" : "");
+	return text;
+}
+
+#define EXPECT(m, text) assert_string_equal(layout(m), (text))
+
+static struct tess_map_new
+like(unsigned page, unsigned n, tess_prot prot)
+{
+	return (struct tess_map_new){.len = n * PAGE,
+				     .addr = at(page),
+				     .place = TESS_PLACE_FIXED,
+				     .prot = prot,
+				     .maxprot = TESS_PROT_ALL,
+				     .limits = no_limits};
+}
+
+static void
+insert(unsigned page, unsigned n, tess_prot prot)
+{
+	struct tess_map_new new = like(page, n, prot);
+	tess_va va = 0;
+
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_OK);
+	assert_int_equal(va, at(page));
+	tess_map_check(&map);
+}
+
+static void
+insert_object(unsigned page, unsigned n, tess_off off, uint16_t flags)
+{
+	struct tess_map_new new = like(page, n, RW);
+	tess_va va;
+
+	new.object = object;
+	new.off = off;
+	new.flags = flags;
+	new.inherit = flags &TESS_ENTRY_SHARED ? TESS_INHERIT_SHARE : TESS_INHERIT_COPY;
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_OK);
+	tess_map_check(&map);
+}
+
+static void
+removes(unsigned page, unsigned n)
+{
+	assert_int_equal(tess_map_remove(&map, at(page), at(page + n)), TESS_OK);
+	tess_map_check(&map);
+}
+
+static enum tess_err
+protect(unsigned page, unsigned n, tess_prot prot, enum tess_holes holes)
+{
+	struct tess_map_spans own;
+	enum tess_err e =
+	    tess_map_protect(&map, at(page), at(page + n), prot, holes, UINT64_MAX, &own);
+
+	tess_map_check(&map);
+	return e;
+}
+
+static struct tess_entry *
+entry(unsigned page)
+{
+	return tess_map_lookup_rcu(&map, at(page));
+}
+
+/* fill: a private page with a number, and a translation of it, as a write fault makes them. */
+static void
+fill_in(struct tess_map *m, unsigned page, uint64_t number)
+{
+	struct tess_entry *e = tess_map_lookup_rcu(m, at(page));
+	tess_idx slot = tess_entry_slot(e, at(page));
+	struct tess_anon *an = tess_anon_new(TESS_FILL_ZERO);
+	struct tess_gather g;
+	struct tess_chunk *c;
+
+	tess_gather_init(&g);
+	assert_non_null(an);
+	*(uint64_t *)tess_page_data(an->page) = number;
+	assert_int_equal(tess_chunk_lock(e->amap, slot, TESS_CHUNK_WRITE, &c), TESS_DONE);
+	tess_chunk_put(c, slot, an);
+	tess_chunk_unlock(c);
+	assert_int_equal(tess_pmap_enter(m->pmap, at(page), an->page, e->prot | R, TESS_ENTER_WRITE,
+					 &e->range.dead, &g),
+			 TESS_DONE);
+	tess_gather_finish(&g);
+}
+
+static void
+fill(unsigned page, uint64_t number)
+{
+	fill_in(&map, page, number);
+}
+
+/* number: what is in the private page of an address; 0: there is none. */
+static uint64_t
+number_in(struct tess_map *m, unsigned page)
+{
+	struct tess_entry *e = tess_map_lookup_rcu(m, at(page));
+	tess_idx slot;
+	const struct tess_anon *an;
+
+	assert_non_null(e);
+	slot = tess_entry_slot(e, at(page));
+	an = tess_amap_next(e->amap, &slot, slot + 1);
+	return an != NULL ? *(uint64_t *)tess_page_data(an->page) : 0;
+}
+
+static uint64_t
+number(unsigned page)
+{
+	return number_in(&map, page);
+}
+
+static int
+start(void **state)
+{
+	vm_start(state);
+	assert_int_equal(tess_map_init(&map, BASE, BASE + 0x800 * PAGE, TOP), TESS_OK);
+	assert_int_equal(tess_object_create_zero(64 * PAGE, &object), TESS_OK);
+	return 0;
+}
+
+static int
+stop(void **state)
+{
+	tess_host_fail_nth(vm_host, 0);
+	tess_map_check(&map);
+	tess_map_fini(&map);
+	tess_object_unref(object);
+	return vm_stop(state);
+}
+
+/* fails: `call` at each of its allocations in turn; every time nothing has changed. */
+static void fails(enum tess_err (*call)(void))
+{
+	char before[2000];
+	uint64_t anons = tess_amap_count(map.home, 0, (uint64_t)1 << 52), n;
+	uint64_t bytes = map.bytes, resident = tess_pmap_resident(map.pmap, map.min, map.max);
+
+	strcpy(before, layout(&map));
+	for (n = 1;; n++) {
+		enum tess_err e;
+
+		tess_host_fail_nth(vm_host, n);
+		e = call();
+		if (!tess_host_fail_hit(vm_host)) {
+			assert_int_equal(e, TESS_OK);
+			break;
+		}
+		tess_host_fail_nth(vm_host, 0);
+		if (e == TESS_OK) /* it could do without, once: that was the last try */
+			break;
+		assert_int_equal(e, TESS_ENOMEM);
+		tess_map_check(&map);
+		EXPECT(&map, before);
+		assert_int_equal(map.bytes, bytes);
+		assert_int_equal(tess_amap_count(map.home, 0, (uint64_t)1 << 52), anons);
+		assert_int_equal(tess_pmap_resident(map.pmap, map.min, map.max), resident);
+	}
+	tess_host_fail_nth(vm_host, 0);
+	assert_true(n > 1);
+	tess_map_check(&map);
+}
+
+/* ---- insert, place ---- */
+
+static void
+map_insert_places_from_the_top_down(void **state)
+{
+	struct tess_map_new new = like(0, 4, RW);
+	tess_va va;
+
+	(void)state;
+	new.place = TESS_PLACE_ANY;
+	new.addr = 0;
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_OK);
+	assert_int_equal(va, TOP - 4 * PAGE);
+	new.prot = R;
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_OK);
+	assert_int_equal(va, TOP - 8 * PAGE);
+	new.addr = at(16); /* a hint is honoured where it is free */
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_OK);
+	assert_int_equal(va, at(16));
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_OK);
+	assert_int_equal(va, TOP - 12 * PAGE);
+	assert_int_equal(tess_map_remove(&map, TOP - 4 * PAGE, TOP), TESS_OK);
+	tess_map_check(&map);
+	new.addr = 0;
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_OK);
+	assert_int_equal(va, TOP - 4 * PAGE); /* a hole is found again */
+	EXPECT(&map, "10-14r 3f4-400r");
+	new.len = 0x401 * PAGE;
+	va = 1;
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_ENOMEM);
+	assert_int_equal(va, 1);
+}
+
+static void
+map_insert_refuses(void **state)
+{
+	struct tess_map_new new = like(18, 4, RW);
+	tess_va va = 1;
+
+	(void)state;
+	insert(16, 4, RW);
+	new.place = TESS_PLACE_EXCL;
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_EEXIST);
+	new.place = TESS_PLACE_FIXED;
+	new.limits.bytes = 5 * PAGE; /* 4 + 4 - 2 replaced */
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_ENOMEM);
+	new.limits = no_limits;
+	new.flags = TESS_ENTRY_LOCKED;
+	new.limits.locked = 3 * PAGE;
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_EAGAIN);
+	assert_int_equal(va, 1);
+	EXPECT(&map, "10-14rw");
+}
+
+static enum tess_err
+insert_over(void)
+{
+	struct tess_map_new new = like(14, 4, R);
+	tess_va va;
+
+	return tess_map_insert(&map, &new, &va);
+}
+
+static void
+map_insert_replaces_in_one_stroke(void **state)
+{
+	(void)state;
+	insert(10, 6, RW);
+	insert_object(17, 3, 0, TESS_ENTRY_SHARED);
+	for (unsigned i = 10; i < 16; i++)
+		fill(i, i);
+	fails(insert_over);
+	EXPECT(&map, "a-erw e-12r 12-14rws");
+	assert_int_equal(number(13), 13);
+	assert_int_equal(number(14), 0);
+	assert_false(tess_pmap_extract(map.pmap, at(14), NULL, NULL));
+	assert_int_equal(entry(18)->off, PAGE); /* cut at its front: the offset goes along */
+}
+
+static void
+map_insert_merges(void **state)
+{
+	(void)state;
+	insert(10, 2, RW);
+	insert(14, 2, RW);
+	insert(12, 2, RW);
+	EXPECT(&map, "a-10rw");
+	insert_object(20, 2, 0, TESS_ENTRY_SHARED);
+	insert_object(22, 2, 2 * PAGE, TESS_ENTRY_SHARED);
+	EXPECT(&map, "a-10rw 14-18rws");
+	insert_object(24, 2, 5 * PAGE, TESS_ENTRY_SHARED); /* not the continuation */
+	EXPECT(&map, "a-10rw 14-18rws 18-1arws");
+}
+
+static void
+map_extend(void **state)
+{
+	struct tess_map_limits few = no_limits;
+
+	(void)state;
+	insert(10, 2, RW);
+	insert(16, 2, R);
+	fill(11, 11);
+	assert_int_equal(tess_map_extend(&map, at(12), at(14), &no_limits), TESS_OK);
+	assert_int_equal(tess_map_extend(&map, at(10), at(8), &no_limits), TESS_OK);
+	EXPECT(&map, "8-erw 10-12r");
+	assert_int_equal(number(11), 11);
+	assert_int_equal(tess_map_extend(&map, at(14), at(17), &no_limits), TESS_EEXIST);
+	assert_int_equal(tess_map_extend(&map, at(15), at(16), &no_limits), TESS_EFAULT);
+	few.bytes = map.bytes;
+	assert_int_equal(tess_map_extend(&map, at(14), at(15), &few), TESS_ENOMEM);
+	EXPECT(&map, "8-erw 10-12r");
+	insert_object(20, 2, 4 * PAGE, TESS_ENTRY_SHARED);
+	assert_int_equal(tess_map_extend(&map, at(22), at(23), &no_limits), TESS_OK);
+	assert_int_equal(entry(22)->off + (at(22) - entry(22)->range.start), 6 * PAGE);
+}
+
+/* ---- remove ---- */
+
+static enum tess_err
+remove_middle(void)
+{
+	return tess_map_remove(&map, at(12), at(14));
+}
+
+static void
+map_remove(void **state)
+{
+	(void)state;
+	insert(10, 6, RW);
+	for (unsigned i = 10; i < 16; i++)
+		fill(i, i);
+	fails(remove_middle);
+	EXPECT(&map, "a-crw e-10rw");
+	assert_int_equal(tess_amap_count(map.home, 0, (uint64_t)1 << 52), 4);
+	assert_int_equal(number(14), 14);
+	removes(0, 64);
+	EXPECT(&map, "");
+	assert_int_equal(tess_amap_count(map.home, 0, (uint64_t)1 << 52), 0);
+	assert_int_equal(tess_pmap_resident(map.pmap, map.min, map.max), 0);
+	removes(0, 64);
+}
+
+static void
+entry_copy_advances_offsets(void **state)
+{
+	(void)state;
+	insert_object(10, 8, 3 * PAGE, 0);
+	removes(12, 2);
+	EXPECT(&map, "a-crw e-12rw");
+	assert_int_equal(entry(10)->off, 3 * PAGE);
+	assert_int_equal(entry(14)->off, 7 * PAGE);
+	assert_int_equal(entry(14)->aidx, at(14) >> TESS_PAGE_SHIFT);
+	assert_int_equal(tess_entry_idx(entry(15), at(15)), 8);
+}
+
+/* ---- attributes ---- */
+
+static enum tess_err
+protect_middle(void)
+{
+	struct tess_map_spans own;
+
+	return tess_map_protect(&map, at(12), at(14), R, TESS_HOLES_REFUSE, UINT64_MAX, &own);
+}
+
+static void
+map_protect_splits_and_merges_again(void **state)
+{
+	tess_prot prot;
+
+	(void)state;
+	insert(10, 6, RW);
+	fill(12, 12);
+	fill(15, 15);
+	fails(protect_middle);
+	EXPECT(&map, "a-crw c-er e-10rw");
+	assert_true(tess_pmap_extract(map.pmap, at(12), NULL, &prot));
+	assert_int_equal(prot, R);
+	assert_true(tess_pmap_extract(map.pmap, at(15), NULL, &prot));
+	assert_int_equal(prot, RW);
+	assert_int_equal(protect(12, 2, RW, TESS_HOLES_REFUSE), TESS_OK);
+	EXPECT(&map, "a-10rw"); /* D16 */
+	assert_int_equal(number(12), 12);
+}
+
+static void
+map_protect_refuses(void **state)
+{
+	struct tess_map_new new = like(14, 2, R);
+	struct tess_map_spans own;
+	tess_va va;
+
+	(void)state;
+	new.maxprot = R;
+	insert(10, 4, R);
+	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_OK);
+	insert(18, 2, R);
+	EXPECT(&map, "a-er e-10r 12-14r");
+	assert_int_equal(protect(10, 6, RW, TESS_HOLES_REFUSE), TESS_EACCES);
+	EXPECT(&map, "a-er e-10r 12-14r");
+	assert_int_equal(protect(10, 6, RW, TESS_HOLES_STOP), TESS_EACCES);
+	EXPECT(&map, "a-erw e-10r 12-14r");
+	assert_int_equal(protect(16, 4, RW, TESS_HOLES_REFUSE), TESS_EFAULT);
+	assert_int_equal(protect(16, 4, RW, TESS_HOLES_REPORT), TESS_EFAULT);
+	EXPECT(&map, "a-erw e-10r 12-14rw");
+	assert_int_equal(tess_map_protect(&map, at(18), at(20), R, TESS_HOLES_SKIP, 0, &own),
+			 TESS_OK);
+	assert_int_equal(
+	    tess_map_protect(&map, at(18), at(20), RW, TESS_HOLES_SKIP, 5 * PAGE, &own),
+	    TESS_ENOMEM);
+	EXPECT(&map, "a-erw e-10r 12-14r");
+}
+
+static void
+map_inherit_advise_flags_merge_again(void **state)
+{
+	(void)state;
+	insert(10, 6, RW);
+	assert_int_equal(
+	    tess_map_inherit(&map, at(11), at(13), TESS_INHERIT_NONE, TESS_HOLES_REFUSE), TESS_OK);
+	EXPECT(&map, "a-brw b-drw d-10rw");
+	assert_int_equal(
+	    tess_map_inherit(&map, at(11), at(13), TESS_INHERIT_COPY, TESS_HOLES_REFUSE), TESS_OK);
+	EXPECT(&map, "a-10rw");
+	assert_int_equal(
+	    tess_map_advise(&map, at(11), at(13), TESS_ADVICE_RANDOM, TESS_HOLES_REFUSE), TESS_OK);
+	EXPECT(&map, "a-brw b-drw d-10rw");
+	assert_int_equal(
+	    tess_map_advise(&map, at(10), at(16), TESS_ADVICE_RANDOM, TESS_HOLES_REFUSE), TESS_OK);
+	EXPECT(&map, "a-10rw");
+	assert_int_equal(tess_map_flags(&map, at(10), at(12), TESS_ENTRY_LOCKED, 0, TESS_ONLY_ANY,
+					TESS_HOLES_REFUSE, PAGE),
+			 TESS_EAGAIN);
+	assert_int_equal(tess_map_flags(&map, at(10), at(12), TESS_ENTRY_LOCKED, 0, TESS_ONLY_ANY,
+					TESS_HOLES_REFUSE, 2 * PAGE),
+			 TESS_OK);
+	assert_int_equal(map.locked, 2 * PAGE);
+	assert_int_equal(tess_map_discard(&map, at(10), at(16), TESS_ONLY_UNLOCKED), TESS_EINVAL);
+	assert_int_equal(tess_map_flags(&map, at(10), at(16), 0, TESS_ENTRY_LOCKED, TESS_ONLY_ANY,
+					TESS_HOLES_REFUSE, 0),
+			 TESS_OK);
+	EXPECT(&map, "a-10rw");
+	assert_int_equal(map.locked, 0);
+}
+
+static void
+map_discard(void **state)
+{
+	(void)state;
+	insert(10, 6, RW);
+	for (unsigned i = 10; i < 16; i++)
+		fill(i, i);
+	assert_int_equal(tess_map_discard(&map, at(11), at(13), TESS_ONLY_ANY), TESS_OK);
+	EXPECT(&map, "a-10rw");
+	assert_int_equal(number(11), 0);
+	assert_int_equal(number(13), 13);
+	assert_false(tess_pmap_extract(map.pmap, at(12), NULL, NULL));
+	assert_int_equal(tess_map_discard(&map, at(15), at(20), TESS_ONLY_ANY), TESS_EFAULT);
+	assert_int_equal(number(15), 0);
+}
+
+/* ---- fork ---- */
+
+static struct tess_map child;
+
+static void
+child_end(void)
+{
+	tess_map_check(&child);
+	tess_map_check(&map);
+	tess_map_fini(&child);
+}
+
+static enum tess_err
+fork_once(void)
+{
+	enum tess_err e = tess_map_init(&child, map.min, map.max, map.top);
+
+	if (e != TESS_OK)
+		return e;
+	e = tess_map_fork(&map, &child);
+	if (e != TESS_OK)
+		tess_map_fini(&child);
+	return e;
+}
+
+static void
+inherit(unsigned page, enum tess_inherit how)
+{
+	assert_int_equal(tess_map_inherit(&map, at(page), at(page + 1), how, TESS_HOLES_REFUSE),
+			 TESS_OK);
+}
+
+static void
+map_fork(void **state)
+{
+	tess_prot prot;
+
+	(void)state;
+	insert(10, 4, RW);
+	insert_object(14, 2, PAGE, TESS_ENTRY_SHARED);
+	for (unsigned i = 10; i < 14; i++)
+		fill(i, i);
+	inherit(11, TESS_INHERIT_NONE);
+	inherit(12, TESS_INHERIT_ZERO);
+	fails(fork_once);
+	EXPECT(&child, "a-brw c-drw d-erw e-10rws");
+	assert_int_equal(number_in(&child, 10), 10);
+	assert_int_equal(number_in(&child, 12), 0);
+	assert_int_equal(number_in(&child, 13), 13);
+	/* What is shared until it is written lost the right to be written; the rest did not. */
+	assert_true(tess_pmap_extract(map.pmap, at(10), NULL, &prot));
+	assert_int_equal(prot, R);
+	assert_true(tess_pmap_extract(map.pmap, at(11), NULL, &prot));
+	assert_int_equal(prot, RW);
+	child_end();
+	assert_int_equal(number(10), 10);
+}
+
+static void
+map_fork_shares(void **state)
+{
+	struct tess_entry *e;
+
+	(void)state;
+	insert(10, 4, RW);
+	fill(11, 11);
+	assert_int_equal(
+	    tess_map_inherit(&map, at(10), at(14), TESS_INHERIT_SHARE, TESS_HOLES_REFUSE), TESS_OK);
+	assert_int_equal(fork_once(), TESS_OK);
+	e = entry(10);
+	assert_true(e->amap->shared);
+	assert_ptr_equal(tess_map_lookup_rcu(&child, at(10))->amap, e->amap);
+	assert_int_equal(number_in(&child, 11), 11);
+	fill_in(&child, 12, 12);
+	assert_int_equal(number(12), 12);
+	/* The first to leave frees nothing; pages nobody covers go at once. */
+	removes(11, 1);
+	assert_int_equal(number_in(&child, 11), 11);
+	assert_int_equal(tess_map_remove(&child, at(11), at(12)), TESS_OK);
+	tess_anon_room_check();
+	assert_int_equal(tess_pool_out(&tess_machine()->anon->anons), 1);
+	/* Cut at its front: the slot goes along. */
+	assert_int_equal(entry(12)->aidx, e->aidx + 2);
+	assert_int_equal(number(12), 12);
+	child_end();
+	assert_int_equal(number(12), 12);
+}
+
+/* ---- move ---- */
+
+static unsigned move_from, move_n, move_to, move_to_n;
+static enum tess_move_source move_source_is;
+
+static enum tess_err
+move_once(void)
+{
+	tess_va to = at(move_to);
+
+	return tess_map_move(&map, at(move_from), move_n * PAGE, &to, move_to_n * PAGE,
+			     move_source_is, TESS_MOVE_TO, &no_limits);
+}
+
+static void
+moves(unsigned from, unsigned n, unsigned to, unsigned to_n, enum tess_move_source source)
+{
+	move_from = from;
+	move_n = n;
+	move_to = to;
+	move_to_n = to_n;
+	move_source_is = source;
+	fails(move_once);
+}
+
+static void
+map_move(void **state)
+{
+	(void)state;
+	insert(10, 6, RW);
+	insert(32, 4, R);
+	for (unsigned i = 10; i < 16; i++)
+		fill(i, i);
+	fill(33, 33);
+	moves(11, 2, 33, 2, TESS_MOVE_UNMAP);
+	EXPECT(&map, "a-brw d-10rw 20-21r 21-23rw 23-24r");
+	assert_int_equal(number(33), 11);
+	assert_int_equal(number(34), 12);
+	assert_int_equal(number(13), 13);
+	assert_false(tess_pmap_extract(map.pmap, at(11), NULL, NULL));
+	/* Back between its old neighbours, it is one mapping again; memory for that is all there. */
+	move_from = 33;
+	move_to = 11;
+	assert_int_equal(move_once(), TESS_OK);
+	EXPECT(&map, "a-10rw 20-21r 23-24r");
+	for (unsigned i = 10; i < 16; i++)
+		assert_int_equal(number(i), i);
+}
+
+static void
+map_move_shrinks_and_grows(void **state)
+{
+	(void)state;
+	insert(10, 6, RW);
+	for (unsigned i = 10; i < 16; i++)
+		fill(i, i);
+	moves(11, 4, 40, 2, TESS_MOVE_UNMAP);
+	EXPECT(&map, "a-brw f-10rw 28-2arw");
+	assert_int_equal(number(41), 12);
+	assert_int_equal(tess_amap_count(map.home, 0, (uint64_t)1 << 52), 4);
+	moves(40, 2, 50, 5, TESS_MOVE_UNMAP);
+	EXPECT(&map, "a-brw f-10rw 32-37rw");
+	assert_int_equal(number(51), 12);
+	assert_int_equal(number(52), 0);
+}
+
+static void
+map_move_keeps_the_source_empty(void **state)
+{
+	(void)state;
+	insert(10, 3, RW);
+	fill(11, 11);
+	moves(10, 3, 600, 3, TESS_MOVE_KEEP_EMPTY);
+	EXPECT(&map, "a-drw 258-25brw");
+	assert_int_equal(number(11), 0);
+	assert_int_equal(number(601), 11);
+}
+
+static void
+map_move_of_an_object(void **state)
+{
+	tess_va to = 0;
+
+	(void)state;
+	insert_object(10, 6, 2 * PAGE, TESS_ENTRY_SHARED);
+	moves(12, 2, 40, 3, TESS_MOVE_UNMAP);
+	EXPECT(&map, "a-crws e-10rws 28-2brws");
+	assert_int_equal(entry(40)->off, 4 * PAGE);
+	assert_int_equal(entry(14)->off, 6 * PAGE);
+	assert_int_equal(tess_map_move(&map, at(40), PAGE, &to, PAGE, TESS_MOVE_UNMAP,
+				       TESS_MOVE_ANY, &no_limits),
+			 TESS_OK);
+	assert_int_equal(to, TOP - PAGE);
+	to = at(70);
+	assert_int_equal(
+	    tess_map_move(&map, at(60), PAGE, &to, PAGE, TESS_MOVE_UNMAP, TESS_MOVE_TO, &no_limits),
+	    TESS_EFAULT);
+}
+
+/* A move within memory that a child shares: what is cut to make the move is covered once, not twice. */
+static void
+map_move_over_pages_of_the_same_amap(void **state)
+{
+	(void)state;
+	insert(10, 8, RW);
+	for (unsigned i = 10; i < 18; i++)
+		fill(i, i);
+	assert_int_equal(
+	    tess_map_inherit(&map, at(10), at(18), TESS_INHERIT_SHARE, TESS_HOLES_REFUSE), TESS_OK);
+	assert_int_equal(fork_once(), TESS_OK);
+	moves(11, 1, 15, 1, TESS_MOVE_UNMAP);
+	assert_int_equal(number(15), 11);
+	assert_int_equal(number_in(&child, 11), 11);
+	assert_int_equal(number_in(&child, 15), 15); /* still covered there */
+	tess_map_check(&child);
+	child_end();
+}
+
+#define MAP_TEST(name)                         \
+	{                                      \
+#name, name, start, stop, NULL \
+	}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    MAP_TEST(map_insert_places_from_the_top_down),
+	    MAP_TEST(map_insert_refuses),
+	    MAP_TEST(map_insert_replaces_in_one_stroke),
+	    MAP_TEST(map_insert_merges),
+	    MAP_TEST(map_extend),
+	    MAP_TEST(map_remove),
+	    MAP_TEST(entry_copy_advances_offsets),
+	    MAP_TEST(map_protect_splits_and_merges_again),
+	    MAP_TEST(map_protect_refuses),
+	    MAP_TEST(map_inherit_advise_flags_merge_again),
+	    MAP_TEST(map_discard),
+	    MAP_TEST(map_fork),
+	    MAP_TEST(map_fork_shares),
+	    MAP_TEST(map_move),
+	    MAP_TEST(map_move_shrinks_and_grows),
+	    MAP_TEST(map_move_keeps_the_source_empty),
+	    MAP_TEST(map_move_of_an_object),
+	    MAP_TEST(map_move_over_pages_of_the_same_amap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
