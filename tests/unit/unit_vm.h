@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "hosted.h"
-#include "anon.h"
+#include "pmap.h"
 
 #define VM_TEST(name, start)                        \
 	{                                           \
