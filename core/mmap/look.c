@@ -38,6 +38,7 @@ tess_space_next_area(struct tess_space *sp, tess_va va, struct tess_area *area)
 		    .off = e->off,
 		};
 	tess_rcu_exit();
+	tess_rcu_poll();
 	return e != NULL;
 }
 
