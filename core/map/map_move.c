@@ -31,17 +31,19 @@ struct move {
 static enum tess_err
 move_limits(const struct move *v, const struct tess_map_limits *limits)
 {
-	struct tess_map_limits less;
+	struct tess_map_limits less, l = *limits;
 
 	if (v->source == TESS_MOVE_UNMAP && v->to_len <= v->kept)
 		return TESS_OK; /* nothing grows, whatever the limits became */
+	if (v->to_len <= v->kept)
+		l.locked = UINT64_MAX; /* the lock goes along: no more is locked than before */
 	tess_map_over(v->map, v->to, v->to + v->to_len, &less);
 	if (v->source == TESS_MOVE_UNMAP) {
 		less.bytes += v->from_len;
 		less.data += v->from_len;
 	}
 	less.locked += v->from_len; /* what stays at the source is not locked any more */
-	return tess_map_limit(v->map, v->e, v->to_len, &less, limits);
+	return tess_map_limit(v->map, v->e, v->to_len, &less, &l);
 }
 
 /* move_is_home: do pages change slots? (A shared amap keeps them, the entry keeps the window.) */

@@ -7,7 +7,7 @@
 /* ---- Where the core put it ---- */
 
 /* Is there a free range of `bytes` below the placement top that leaves the guard of a stack alone? */
-static bool
+bool
 place_exists(const struct model_space *sp, uint64_t bytes)
 {
 	uint64_t at = sp->min, guard = MODEL_GUARD_PAGES * TESS_PAGE_SIZE;

@@ -137,7 +137,8 @@ static enum tess_err
 remap_adopt(struct model_space *sp, const struct remap *q, const struct model_answer *ans)
 {
 	if (ans->err != TESS_OK)
-		return ans->err == TESS_ENOMEM && q->new_len > sp->max / 4 ? TESS_ENOMEM : TESS_OK;
+		return ans->err == TESS_ENOMEM && !place_exists(sp, q->new_len) ? TESS_ENOMEM
+										: TESS_OK;
 	if (!tess_page_aligned(ans->va) || ans->va < sp->min || ans->va > sp->max ||
 	    q->new_len > sp->max - ans->va || !runs_free(sp, ans->va, ans->va + q->new_len))
 		model_complain(sp->model, "mremap answered 0x%lx, which is not a legal place",

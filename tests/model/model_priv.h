@@ -186,4 +186,7 @@ bool space_lock_fits(const struct model_space *sp, uint64_t more);
 bool space_may_expand(const struct model_space *sp, const struct model_run *r, uint64_t more);
 void space_touch(struct model_space *sp, uint64_t start, uint64_t end);
 
+/* call_mmap.c: is there room for `bytes` that a core must find? */
+bool place_exists(const struct model_space *sp, uint64_t bytes);
+
 #endif
