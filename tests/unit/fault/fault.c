@@ -142,13 +142,18 @@ start(void **state)
 	return 0;
 }
 
+static void
+down(void)
+{
+	tess_map_check(&map);
+	tess_map_fini(&map);
+}
+
 static int
 stop(void **state)
 {
-	tess_host_fail_nth(vm_host, 0);
-	tess_map_check(&map);
-	tess_map_fini(&map);
-	return vm_stop(state);
+	(void)state;
+	return vm_down(down);
 }
 
 /* ---- one thread ---- */

@@ -245,6 +245,7 @@ static void
 object_set_size(void **state)
 {
 	struct tess_object *o = file(2 * PAGE);
+	struct tess_page *pg;
 	char text[4];
 	uint64_t done;
 
@@ -258,6 +259,8 @@ object_set_size(void **state)
 	disk.resize = TESS_OK;
 	assert_int_equal(tess_object_set_size(o, 100), TESS_OK);
 	assert_int_equal(tess_object_resident(o, 0, 2), 1);
+	assert_int_equal(find(o, 0, &pg), TESS_FOUND_PAGE); /* a mapping would show it at once */
+	assert_memory_equal((char *)tess_page_data(pg) + 98, "dd\0\0", 4);
 	assert_int_equal(tess_object_set_size(o, PAGE), TESS_OK);
 	assert_int_equal(tess_object_read(o, 98, text, 4, &done), TESS_OK);
 	assert_memory_equal(text, "dd\0\0", 4); /* what was cut off is zero for ever */
