@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fault.c: the fault machine from inside: what each kind of access finds, and the two moments in which an
- * unmap may come between.
+ * fault.c: the fault machine from inside: what each kind of access finds, and the moments in which an
+ * unmap or a fork may come between.
  *
- * THE TWO RE-CHECKS, by hand.  A second thread faults and is made to wait at a lock that a third one holds;
+ * RACES BY HAND.  A second thread faults and is made to wait at a lock that a third one holds;
  * meanwhile the first thread changes the map; then the lock is let go.  The fault has read the entry before
  * the change and acts after it, which is the race, every time.
  */
@@ -346,7 +346,7 @@ map_populate(void **state)
 	assert_int_equal(tess_map_touch(&map, at(15), at(17), TESS_ACCESS_READ), TESS_EFAULT);
 }
 
-/* ---- the two re-checks ---- */
+/* ---- races by hand ---- */
 
 struct faulter {
 	pthread_t thread;
@@ -437,7 +437,7 @@ start_threads(void **state)
 {
 	struct tess_host_config cfg = {.isa = TESS_HOST_X86_64,
 				       .drive = TESS_HOST_THREADS,
-				       .ncpu = 3,
+				       .ncpu = 4,
 				       .ram = (uint64_t)8 << 20};
 
 	(void)state;
@@ -502,6 +502,78 @@ map_fault_sees_held_under_the_chunk_lock(void **state)
 	assert_non_null(anon(&map, 11));
 }
 
+static void *
+forker_main(void *arg)
+{
+	enum tess_err *e = arg;
+
+	tess_host_attach(vm_host, 3, false);
+	*e = tess_map_fork(&map, &child);
+	tess_rcu_poll();
+	tess_host_detach(vm_host);
+	return NULL;
+}
+
+/* chunk_refs: amaps that hold the chunk behind a page. */
+static uint32_t
+chunk_refs(unsigned page, struct tess_chunk **c)
+{
+	uint32_t refs;
+
+	assert_int_equal(tess_chunk_lock(map.home, at(page) >> TESS_PAGE_SHIFT, TESS_CHUNK_LOOK, c),
+			 TESS_DONE);
+	refs = (*c)->refs;
+	tess_chunk_unlock(*c);
+	return refs;
+}
+
+/*
+ * Fork has shared a page and not flushed yet: a CPU may still write to it through its TLB.  A fault that
+ * copied it now would lose that.
+ */
+static void
+map_fault_waits_for_fork(void **state)
+{
+	struct faulter f = {.page = 10, .access = TESS_ACCESS_WRITE};
+	enum tess_err forked = TESS_ERR_COUNT;
+	struct tess_chunk *c;
+	struct holder h;
+	pthread_t forker;
+	tess_prot prot;
+	uint64_t *frame;
+
+	(void)state;
+	insert(10, 1, RW, NULL, 0);
+	insert(600, 1, RW, NULL, 0); /* another chunk, where fork is stopped */
+	assert_int_equal(tess_map_fault(&map, at(10), TESS_ACCESS_WRITE), TESS_OK);
+	assert_int_equal(tess_map_fault(&map, at(600), TESS_ACCESS_WRITE), TESS_OK);
+	assert_int_equal(tess_map_init(&child, map.min, map.max, map.top), TESS_OK);
+	frame = word(&map, 10, &prot);
+	*frame = 1;
+	assert_int_equal(chunk_refs(600, &c), 1);
+	h = (struct holder){.lock = &c->lock, .rank = TESS_RANK_CHUNK};
+	assert_int_equal(pthread_create(&h.thread, NULL, holder_main, &h), 0);
+	while (!tess_load_acquire(&h.holds))
+		sched_yield();
+	assert_int_equal(pthread_create(&forker, NULL, forker_main, &forked), 0);
+	while (chunk_refs(10, &c) != 2)
+		sched_yield();
+	f.err = TESS_ERR_COUNT;
+	assert_int_equal(pthread_create(&f.thread, NULL, faulter_main, &f), 0);
+	wait_a_moment();
+	tess_store_relaxed(frame, 2); /* the CPU with the stale translation */
+	race_let_go(&h);
+	race_end(&f);
+	tess_host_offline(vm_host);
+	pthread_join(forker, NULL);
+	tess_host_online(vm_host);
+	assert_int_equal(forked, TESS_OK);
+	assert_int_equal(f.err, TESS_OK);
+	assert_ptr_not_equal(word(&map, 10, &prot), frame);
+	assert_int_equal(*word(&map, 10, &prot), 2);
+	tess_map_fini(&child);
+}
+
 #define FAULT_TEST(name, begin)                \
 	{                                      \
 #name, name, begin, stop, NULL \
@@ -521,6 +593,7 @@ main(void)
 	    FAULT_TEST(map_populate, start),
 	    FAULT_TEST(map_fault_sees_dead_when_it_enters, start_threads),
 	    FAULT_TEST(map_fault_sees_held_under_the_chunk_lock, start_threads),
+	    FAULT_TEST(map_fault_waits_for_fork, start_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
