@@ -3,14 +3,6 @@
  * machine.c: brings the rooms up in order, and takes them down in reverse.
  *
  * ROOM     machine
- * OWNS     the order of the rooms
- * LOCKS    none
- * CALLS    page, pmap, index, object, anon, map, mmap
- * NEVER    does a room's work
- * SLEEPS   tess_machine_destroy, tess_quiesce
- * CHECKS   on destroy, each room's own
- *
- * ROOM     machine
  * OWNS     the order of bringing up and taking down; nothing that lasts
  * LOCKS    none: one CPU, before and after everything else
  * CALLS    base, index, page, pmap, object, anon, map, mmap

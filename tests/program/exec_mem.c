@@ -182,6 +182,8 @@ exec_sbrk(struct exec *x, struct exec_space *s, struct exec_answer *a)
 		return;
 	}
 	exec_brk_to(x, s, to, a);
+	if (x->model == NULL)
+		a->want_value = a->value;
 	if (a->err == TESS_OK && a->value == to && a->want_value == to) {
 		a->value = a->want_value = old;
 	} else if (a->err == TESS_OK && a->value == a->want_value) {
