@@ -43,10 +43,11 @@ struct fault {
 
 /* How a round ends. */
 enum fault_step {
-	FAULT_END,   /* f->err is the answer */
-	FAULT_AGAIN, /* something moved: look again */
-	FAULT_WAIT,  /* the entry is held: wait for its writer */
-	FAULT_FETCH, /* f->fetch is to be read */
+	FAULT_END,    /* f->err is the answer */
+	FAULT_AGAIN,  /* something moved: look again */
+	FAULT_WAIT,   /* the entry is held: wait for its writer */
+	FAULT_FETCH,  /* f->fetch is to be read */
+	FAULT_SETTLE, /* others may owe flushes for f->settled */
 };
 
 static enum fault_step
@@ -140,7 +141,7 @@ fault_copy(struct fault *f, struct tess_chunk *c, tess_idx slot, struct tess_ano
 	if (f->e->amap->shared && f->settled != an->page) {
 		tess_page_protect(an->page, TESS_PROT_READ | TESS_PROT_EXEC, &f->g);
 		f->settled = an->page;
-		return FAULT_AGAIN;
+		return FAULT_SETTLE;
 	}
 	fresh = tess_anon_new(TESS_FILL_NONE);
 	if (fresh == NULL)
@@ -336,6 +337,8 @@ fault_between(struct fault *f, enum fault_step step)
 
 	if (step == FAULT_WAIT)
 		tess_map_wait(f->map);
+	if (step == FAULT_SETTLE)
+		tess_page_settle(f->settled);
 	if (step != FAULT_FETCH)
 		return true;
 	e = tess_object_fetch(f->fetch, f->idx);

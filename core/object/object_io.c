@@ -8,7 +8,8 @@
  *	sync one page:	lock ─ collect M bits ─ BUSY ─ unlock ─ flush TLBs ─ put ─ lock ─ unBUSY
  *
  * The TLB flush comes before the put: a CPU with a stale dirty translation could otherwise
- * write after the pager has read the frame, and that write would never be seen again.
+ * write after the pager has read the frame, and that write would never be seen again.  That holds for
+ * translations that somebody else is just removing too (tess_page_settle).
  */
 #include "object_priv.h"
 
@@ -64,6 +65,7 @@ object_sync_page(struct tess_object *o, struct tess_page *pg, tess_idx idx,
 		tess_object_set_busy_locked(o, pg);
 		tess_spin_unlock(&o->lock, TESS_RANK_OBJECT);
 		tess_gather_finish(&g);
+		tess_page_settle(pg);
 		e = object_put(o, pg, idx);
 		tess_spin_lock(&o->lock, TESS_RANK_OBJECT);
 		tess_object_clear_busy_locked(o, pg);

@@ -207,6 +207,14 @@ gather_free(struct tess_gather *g)
 	g->nframes = 0;
 }
 
+void
+tess_page_settle(const struct tess_page *pg)
+{
+	/* An open gather is a read section. */
+	if (tess_stamp_open(tess_load_relaxed(&pg->stale))) /* ordered by the last pass over pg */
+		tess_port_gp_wait(tess_port_gp_start());
+}
+
 /* Mutexes rank below the chunks; every lock from there on is a spin lock (docs/LOCKS.md). */
 static bool
 no_spin_held(void)

@@ -173,6 +173,15 @@ void tess_page_protect(struct tess_page *pg, tess_prot prot, struct tess_gather 
 uint32_t tess_page_collect(struct tess_page *pg, uint32_t clear, struct tess_gather *g);
 
 /*
+ * tess_page_settle: wait until no gather owes the flush of a translation that pg has lost.  Protect and
+ *	collect look at the translations there are; one that somebody else removed and has not flushed
+ *	is still written through.
+ *
+ * => locks: none.  rcu: not inside.  sleeps: a grace period, when such a gather may be open
+ */
+void tess_page_settle(const struct tess_page *pg);
+
+/*
  * tess_pmap_check: walk the tables and assert I-PMAP-*; with `allowed`, that each translation's
  * rights are within allowed(ctx, va, frame).  Quiescent only.
  */

@@ -319,6 +319,12 @@ counted_step(struct worker *me, enum counted c, unsigned i)
 	/* SIGSEGV: another CPU took the rights or the page away for a moment. */
 	if (load(me, va, &word) != TESS_OK)
 		return;
+	if (word != me->count[c][i])
+		fprintf(stderr, "region %d, page %u: %llu instead of %llu in %s\n", c, i,
+			(unsigned long long)word, (unsigned long long)me->count[c][i],
+			me->runs == me->w->sp     ? "the space"
+			: me->runs == me->w->twin ? "the twin"
+						  : "a child");
 	MUST(me, word == me->count[c][i]);
 	if (store(me, va, word + 1) == TESS_OK)
 		me->count[c][i]++;

@@ -2,6 +2,8 @@
 /*
  * object.c: the page cache of one backing: fetching, storing, truncating, reading, with a pager that can fail.
  */
+#include <pthread.h>
+#include <time.h>
 #include "unit_vm.h"
 #include "object_priv.h"
 
@@ -12,6 +14,8 @@ static struct {
 	unsigned char data[8 * PAGE];
 	unsigned gets, puts, detached;
 	enum tess_err get, put, resize;
+	const uint32_t *watch; /* A: what is there when a page is put? */
+	uint32_t seen;
 } disk;
 
 static enum tess_err
@@ -29,6 +33,7 @@ disk_put(void *backing, tess_idx idx, unsigned n, const void *const *data, uint6
 {
 	(void)backing, (void)size;
 	disk.puts++;
+	disk.seen = disk.watch != NULL ? tess_load_acquire(disk.watch) : 0;
 	for (unsigned i = 0; i < n && disk.put == TESS_OK; i++)
 		memcpy(&disk.data[(idx + i) * PAGE], data[i], PAGE);
 	return disk.put;
@@ -241,6 +246,78 @@ object_sync_collects_translations(void **state)
 	tess_object_unref(o);
 }
 
+/* A CPU that has removed a dirty translation, and flushes a moment later. */
+static struct {
+	struct tess_pmap *pm;
+	uint32_t removed, flushed; /* A */
+} slow;
+
+static void *
+slow_remove(void *arg)
+{
+	struct tess_gather g;
+
+	tess_host_attach(vm_host, 1, false);
+	tess_gather_init(&g);
+	tess_pmap_remove(slow.pm, 0x10000, 0x11000, &g);
+	tess_store_release(&slow.removed, 1);
+	nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
+	tess_store_release(&slow.flushed, 1);
+	tess_gather_finish(&g);
+	tess_rcu_poll();
+	tess_host_detach(vm_host);
+	return arg;
+}
+
+/* What is stored through a translation on its way out must not be missed by the put. */
+static void
+object_sync_waits_for_flushes_of_others(void **state)
+{
+	struct tess_object *o = file(PAGE);
+	struct tess_gather g;
+	struct tess_page *pg;
+	pthread_t thread;
+
+	(void)state;
+	tess_gather_init(&g);
+	slow.removed = slow.flushed = 0;
+	assert_int_equal(tess_pmap_create(&slow.pm), TESS_OK);
+	assert_int_equal(tess_object_fetch(o, 0), TESS_OK);
+	assert_int_equal(find(o, 0, &pg), TESS_FOUND_PAGE);
+	assert_int_equal(tess_pmap_enter(slow.pm, 0x10000, pg, TESS_PROT_READ | TESS_PROT_WRITE,
+					 TESS_ENTER_WRITE, NULL, &g),
+			 TESS_DONE);
+	tess_gather_finish(&g);
+	tess_pmap_activate(slow.pm);
+	disk.watch = &slow.flushed;
+	assert_int_equal(pthread_create(&thread, NULL, slow_remove, NULL), 0);
+	while (!tess_load_acquire(&slow.removed))
+		sched_yield();
+	assert_int_equal(tess_object_sync(o, 0, 1, TESS_SYNC_CLEAN), TESS_OK);
+	assert_int_equal(disk.puts, 1);
+	assert_true(disk.seen);
+	tess_host_offline(vm_host);
+	pthread_join(thread, NULL);
+	tess_host_online(vm_host);
+	tess_pmap_activate(NULL);
+	tess_pmap_destroy(slow.pm);
+	tess_object_unref(o);
+}
+
+static int
+start_threads(void **state)
+{
+	struct tess_host_config cfg = {.isa = TESS_HOST_X86_64,
+				       .drive = TESS_HOST_THREADS,
+				       .ncpu = 2,
+				       .ram = (uint64_t)8 << 20};
+
+	(void)state;
+	vm_host = tess_host_create(&cfg);
+	assert_non_null(vm_host);
+	return 0;
+}
+
 static void
 object_set_size(void **state)
 {
@@ -303,6 +380,7 @@ main(void)
 	    VM_TEST(object_write_and_sync, vm_start),
 	    VM_TEST(object_sync_of_locked_pages, vm_start),
 	    VM_TEST(object_sync_collects_translations, vm_start),
+	    VM_TEST(object_sync_waits_for_flushes_of_others, start_threads),
 	    VM_TEST(object_set_size, vm_start),
 	    VM_TEST(object_read_and_write_the_end, vm_start),
 	};
