@@ -25,6 +25,7 @@ tess_amap_create(bool shared, struct tess_amap **out)
 		return TESS_ENOMEM;
 	tess_spin_init(&am->lock);
 	am->shared = shared;
+	am->dying = false;
 	tess_radix_init(&am->chunks);
 	am->runs = NULL;
 	am->zero = tess_zero_page();
@@ -46,6 +47,10 @@ void
 tess_amap_destroy(struct tess_amap *am, struct tess_gather *g)
 {
 	TESS_ASSERT(am->runs == NULL);
+	/* A fault that read its entry before may still come; what it put in would never go. */
+	tess_spin_lock(&am->lock, TESS_RANK_AMAP);
+	am->dying = true;
+	tess_spin_unlock(&am->lock, TESS_RANK_AMAP);
 	tess_amap_wipe(am, 0, (uint64_t)1 << 60, TESS_WIPE_RELEASE, g);
 	if (am->shared)
 		tess_gather_frame(g, am->zero);

@@ -69,6 +69,7 @@ struct tess_run {
 struct tess_amap {
 	struct tess_spin lock;    /* rank AMAP: writers of `chunks` */
 	bool shared;              /* c: it has runs; see the room's head */
+	bool dying;               /* lock: it gets no chunk any more */
 	struct tess_radix chunks; /* idx >> 9 -> struct tess_chunk; RCU for readers */
 	struct tess_run *runs;    /* s: under the room's cover mutex */
 	struct tess_page
@@ -118,7 +119,8 @@ enum tess_chunk_want {
 /*
  * tess_chunk_lock: the chunk of slot idx, locked.
  *
- * => DONE: *out locked, or NULL (LOOK only: no chunk there); FAIL: no memory (WRITE only)
+ * => DONE: *out locked, or NULL (LOOK only: no chunk there); FAIL (WRITE only): no memory, or the amap
+ *    is dying, and then so is every entry that names it
  * => locks: none of rank CHUNK or above.  rcu: inside, or the map's writer lock held.  sleeps: no
  */
 TESS_MUST_CHECK enum tess_step tess_chunk_lock(struct tess_amap *am, tess_idx idx,

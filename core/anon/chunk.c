@@ -150,7 +150,7 @@ tess_chunk_lock_at(struct tess_amap *am, tess_idx chunk, enum tess_rank rank) TE
 	return NULL;
 }
 
-/* chunk_create: put a new chunk where none is; somebody else's is as good.  false: no memory. */
+/* chunk_create: put a new chunk where none is; somebody else's is as good.  false: no memory, or dying. */
 static bool
 chunk_create(struct tess_amap *am, tess_idx chunk)
 {
@@ -161,7 +161,7 @@ chunk_create(struct tess_amap *am, tess_idx chunk)
 		return false;
 	tess_spin_lock(&am->lock, TESS_RANK_AMAP);
 	there = tess_radix_lookup_rcu(&am->chunks, chunk) != NULL;
-	if (!there)
+	if (!there && !am->dying)
 		mine = there = tess_radix_insert(&am->chunks, chunk, c) == TESS_OK;
 	tess_spin_unlock(&am->lock, TESS_RANK_AMAP);
 	if (!mine) {

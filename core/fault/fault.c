@@ -303,8 +303,8 @@ fault_private(struct fault *f)
 	enum fault_step step;
 	struct tess_chunk *c;
 
-	if (fault_chunk(f, slot, &c) != TESS_DONE)
-		return fault_end(f, TESS_ENOMEM);
+	if (fault_chunk(f, slot, &c) != TESS_DONE) /* without memory, or the amap went */
+		return tess_entry_live(f->e) ? fault_end(f, TESS_ENOMEM) : fault_stale(f);
 	step = fault_private_locked(f, c, slot);
 	if (c != NULL)
 		tess_chunk_unlock(c);

@@ -158,7 +158,8 @@ tess_object_page_locked(struct tess_object *o, tess_idx idx, struct tess_page **
 		return TESS_FOUND_BEYOND;
 	pg = tess_radix_lookup_rcu(&o->pages, idx);
 	if (pg == NULL) {
-		if (o->ops != NULL)
+		/* A dying object gets no page any more: nobody would free it. */
+		if (o->ops != NULL || tess_load_relaxed(&o->refs) == 0)
 			return TESS_FOUND_ABSENT;
 		pg = object_page_new(o, idx, TESS_FILL_ZERO);
 		if (pg == NULL)

@@ -138,6 +138,22 @@ chunk_lock(void **state)
 	destroy(am);
 }
 
+/* A fault that found the amap under RCU comes after its end: it gets no chunk, which nobody would free. */
+static void
+chunk_lock_of_a_dying_amap(void **state)
+{
+	struct tess_amap *am = create(true);
+	struct tess_chunk *c;
+
+	(void)state;
+	tess_rcu_enter();
+	tess_amap_destroy(am, &gather);
+	assert_int_equal(tess_chunk_lock(am, SLOT, TESS_CHUNK_WRITE, &c), TESS_FAIL);
+	assert_null(chunk_of(am, SLOT));
+	tess_rcu_exit();
+	tess_gather_finish(&gather);
+}
+
 static void
 chunk_put_replace_take(void **state)
 {
@@ -404,6 +420,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    VM_TEST(amap_create, start),
 	    VM_TEST(chunk_lock, start),
+	    VM_TEST(chunk_lock_of_a_dying_amap, start),
 	    VM_TEST(chunk_put_replace_take, start),
 	    VM_TEST(amap_fork_shares_a_whole_chunk, start),
 	    VM_TEST(amap_fork_copies_a_part, start),

@@ -121,6 +121,23 @@ object_page_of_zeros(void **state)
 	tess_object_unref(o);
 }
 
+/* A fault that found the object under RCU comes after its end: it gets no page, which nobody would free. */
+static void
+object_page_of_a_dying_object(void **state)
+{
+	struct tess_object *o;
+	struct tess_page *pg;
+
+	(void)state;
+	assert_int_equal(tess_object_create_zero(2 * PAGE, &o), TESS_OK);
+	assert_int_equal(find(o, 0, &pg), TESS_FOUND_PAGE);
+	tess_rcu_enter();
+	tess_object_unref(o);
+	assert_int_equal(find(o, 0, &pg), TESS_FOUND_ABSENT);
+	assert_false(tess_object_ref_try(o));
+	tess_rcu_exit();
+}
+
 static void
 object_fetch(void **state)
 {
@@ -375,6 +392,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    VM_TEST(object_create, vm_start),
 	    VM_TEST(object_page_of_zeros, vm_start),
+	    VM_TEST(object_page_of_a_dying_object, vm_start),
 	    VM_TEST(object_fetch, vm_start),
 	    VM_TEST(object_busy, vm_start),
 	    VM_TEST(object_write_and_sync, vm_start),
