@@ -20,6 +20,7 @@
 
 enum tess_rank {
 	TESS_RANK_SPACE = 5,   /* a space's bookkeeping (brk, limits): mutex */
+	TESS_RANK_WIRING = 7,  /* a map's wiring in progress: mutex, held across faults */
 	TESS_RANK_LEAF = 10,   /* an index leaf; in this form one mutex a map */
 	TESS_RANK_LEAF2 = 11,  /* the child's leaves while the parent's are held, at fork */
 	TESS_RANK_DIR = 15,    /* index directory */

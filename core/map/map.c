@@ -133,7 +133,7 @@ tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out
 	    .maxprot = n->maxprot,
 	    .inherit = n->inherit,
 	    .advice = n->advice,
-	    .flags = n->again ? n->flags : (uint16_t)(n->flags | map->future),
+	    .flags = n->again ? n->flags : (uint32_t)(n->flags | map->future),
 	    .held = over.bytes != 0,
 	};
 	err = tess_map_limit(map, &e, n->len, &over, &n->limits);
@@ -186,7 +186,7 @@ tess_map_locked(struct tess_map *map, tess_va start, tess_va end)
 }
 
 void
-tess_map_set_future(struct tess_map *map, uint16_t flags)
+tess_map_set_future(struct tess_map *map, uint32_t flags)
 {
 	struct tess_map_edit ed;
 

@@ -26,6 +26,7 @@
 #include "pmap.h"
 #include "object.h"
 #include "anon.h"
+#include <tessera/map.h>
 
 enum {
 	TESS_ENTRY_SHARED = 1,    /* stores go to the object; no amap */
@@ -33,9 +34,19 @@ enum {
 	TESS_ENTRY_LOCKED = 4,    /* mlock */
 	TESS_ENTRY_ONFAULT = 8,   /* mlock, but pages come as they are touched */
 	TESS_ENTRY_DONTDUMP = 16,
-	TESS_ENTRY_SHM = 32,      /* made by shmat */
-	TESS_ENTRY_DONTFORK = 64, /* the child has a hole, whatever `inherit` says */
-	TESS_ENTRY_WIPE = 128,    /* the child has zeros, unless DONTFORK */
+	TESS_ENTRY_SHM = 32,         /* made by shmat */
+	TESS_ENTRY_DONTFORK = 64,    /* the child has a hole, whatever `inherit` says */
+	TESS_ENTRY_WIPE = 128,       /* the child has zeros, unless DONTFORK */
+	TESS_ENTRY_GUARD = 256,      /* MAP_GUARD: nothing is ever there */
+	TESS_ENTRY_GUARDED = 512,    /* MADV_GUARD_INSTALL: no access, until it is removed */
+	TESS_ENTRY_IMMUTABLE = 1024, /* mimmutable, mseal */
+	TESS_ENTRY_NOSYNC = 2048,
+	TESS_ENTRY_STACKGAP = 4096,     /* a GUARD that the stack above grows into */
+	TESS_ENTRY_SUBMAP = 8192,       /* a range of a submap: its entries decide */
+	TESS_ENTRY_DEVICE = 16384,      /* its pages are always resident (C5) */
+	TESS_ENTRY_NORESERVE = 32768,   /* no commit charge under a policy that lets it choose */
+	TESS_ENTRY_CHARGED = 65536,     /* its bytes are in map->charged */
+	TESS_ENTRY_TRANSITION = 131072, /* somebody is wiring it: writers wait */
 };
 
 /*
@@ -54,25 +65,34 @@ struct tess_entry {
 	tess_idx aidx;              /* c: slot of range.start */
 	tess_prot prot, maxprot;    /* c */
 	uint8_t inherit, advice;    /* c */
-	uint16_t flags;             /* c: TESS_ENTRY_* */
-	uint16_t spare;
-	uint32_t held; /* A */
+	uint32_t flags;             /* c: TESS_ENTRY_* */
+	uint32_t wired;             /* c: by the system, counted */
+	uint32_t held;              /* A */
 	struct tess_rcu_head rcu;
 };
 TESS_STATIC_ASSERT(sizeof(struct tess_entry) <= 128, "an entry is at most two lines");
 
 struct tess_map {
 	struct tess_index index;
-	struct tess_pmap *pmap; /* c */
-	struct tess_amap *home; /* c: private memory, slot = virtual page number */
-	tess_va min, max;       /* c */
-	tess_va top;            /* c: placement begins below */
-	tess_va hint;           /* m: nothing is free in [hint, top); see map_place.c */
-	uint64_t bytes;         /* m: mapped */
-	uint64_t data;          /* m: private writable bytes, RLIMIT_DATA */
-	uint64_t locked;        /* m: bytes in LOCKED entries */
-	uint64_t entries;       /* m */
-	uint16_t future;        /* m: entry flags that mlockall(FUTURE) adds */
+	struct tess_pmap *pmap;           /* c */
+	struct tess_amap *home;           /* c: private memory, slot = virtual page number */
+	tess_va min, max;                 /* c */
+	tess_va top;                      /* c: placement begins below */
+	tess_va hint;                     /* m: nothing is free in [hint, top); see map_place.c */
+	uint64_t bytes;                   /* m: mapped */
+	uint64_t data;                    /* m: private writable bytes, RLIMIT_DATA */
+	uint64_t locked;                  /* m: bytes in LOCKED entries */
+	uint64_t entries;                 /* m */
+	uint32_t future;                  /* m: entry flags that mlockall(FUTURE) adds */
+	uint32_t flags;                   /* A: TESS_MAPF_* */
+	uint64_t charged;                 /* m: bytes in CHARGED entries */
+	uint64_t wired;                   /* m: bytes in entries wired by the system */
+	uint64_t quota[TESS_QUOTA_COUNT]; /* A: 0: none */
+	uint64_t begun, done;             /* A: changes of the layout, for tess_map_list() */
+	struct tess_mutex wiring;         /* rank MAP_WIRING: held while TRANSITION entries exist */
+	uint64_t random;                  /* m: state of ASLR */
+	tess_va fresh;                    /* m: QUARANTINE: nothing at or above it is chosen */
+	struct tess_map *parent;          /* c: of a submap; NULL */
 };
 
 struct tess_map_room {
@@ -243,7 +263,11 @@ struct tess_map_new {
 	tess_off off;
 	tess_prot prot, maxprot;
 	uint8_t inherit, advice;
-	uint16_t flags;
+	uint32_t flags;
+	uint64_t align; /* bytes, a power of 2; 0: a page */
+	tess_va lo, hi; /* ANY: bounds; 0, 0: the map's */
+	bool up; /* ANY: first fit upward from addr, then, with `wrap`, from the lower bound */
+	bool wrap, super; /* super: 2 MiB aligned if there is such a place */
 	bool again; /* a second mapping of what is mapped: not a new one to mlockall(FUTURE) */
 	struct tess_map_limits limits;
 };
@@ -295,25 +319,25 @@ struct tess_map_spans {
 };
 
 /*
- * tess_map_protect: set protection.  fails: EACCES beyond an entry's maximum (nothing changed, or with
+ * tess_map_set_prot: set protection.  fails: EACCES beyond an entry's maximum (nothing changed, or with
  *	STOP the part before it changed), EFAULT as `holes` says, NOMEM limit_data or memory
  *	*own: locked private memory that became writable: the caller makes its pages the space's own now, as
  *	mlock would have done
- * tess_map_inherit, _advise, _flags: set the attribute; `set` and `clear` are TESS_ENTRY_* bits.
+ * tess_map_inherit, _advise, _mark: set the attribute; `set` and `clear` are TESS_ENTRY_* bits.
  *	fails: EINVAL an entry outside `only` (those before it are done), EAGAIN limit_locked
  *
  * => each re-merges with its neighbours (D16)
  */
-TESS_MUST_CHECK enum tess_err tess_map_protect(struct tess_map *map, tess_va start, tess_va end,
-					       tess_prot prot, enum tess_holes holes,
-					       uint64_t limit_data, struct tess_map_spans *own);
+TESS_MUST_CHECK enum tess_err tess_map_set_prot(struct tess_map *map, tess_va start, tess_va end,
+						tess_prot prot, enum tess_holes holes,
+						uint64_t limit_data, struct tess_map_spans *own);
 TESS_MUST_CHECK enum tess_err tess_map_inherit(struct tess_map *map, tess_va start, tess_va end,
 					       enum tess_inherit inherit, enum tess_holes holes);
 TESS_MUST_CHECK enum tess_err tess_map_advise(struct tess_map *map, tess_va start, tess_va end,
 					      enum tess_advice advice, enum tess_holes holes);
-TESS_MUST_CHECK enum tess_err tess_map_flags(struct tess_map *map, tess_va start, tess_va end,
-					     uint16_t set, uint16_t clear, enum tess_only only,
-					     enum tess_holes holes, uint64_t limit_locked);
+TESS_MUST_CHECK enum tess_err tess_map_mark(struct tess_map *map, tess_va start, tess_va end,
+					    uint32_t set, uint32_t clear, enum tess_only only,
+					    enum tess_holes holes, uint64_t limit_locked);
 
 /*
  * tess_map_discard: private pages of [start, end) are dropped; the next access finds zeros or the file.
@@ -366,7 +390,7 @@ TESS_MUST_CHECK enum tess_err tess_map_extend(struct tess_map *map, tess_va end,
 					      const struct tess_map_limits *limits);
 
 /* tess_map_set_future: entry flags that later mappings get. */
-void tess_map_set_future(struct tess_map *map, uint16_t flags);
+void tess_map_set_future(struct tess_map *map, uint32_t flags);
 
 /*
  * tess_map_find: a hole of `len` bytes, aligned: near `hint` if that is free, else from the top down.

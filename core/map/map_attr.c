@@ -19,7 +19,7 @@ struct attr_change {
 	} what;
 	tess_prot prot;
 	uint8_t value;
-	uint16_t set, clear;
+	uint32_t set, clear;
 	enum tess_only only;
 	struct tess_map_spans *own; /* for PROT */
 	uint64_t limit;             /* data bytes for PROT, locked bytes for FLAGS */
@@ -54,7 +54,7 @@ attr_apply(const struct attr_change *c, const struct tess_entry *e, struct tess_
 		break;
 	case ATTR_INHERIT:
 		to->inherit = c->value;
-		to->flags &= (uint16_t) ~(TESS_ENTRY_DONTFORK | TESS_ENTRY_WIPE);
+		to->flags &= (uint32_t) ~(TESS_ENTRY_DONTFORK | TESS_ENTRY_WIPE);
 		if (c->value == TESS_INHERIT_NONE)
 			to->flags |= TESS_ENTRY_DONTFORK;
 		if (c->value == TESS_INHERIT_ZERO)
@@ -64,7 +64,7 @@ attr_apply(const struct attr_change *c, const struct tess_entry *e, struct tess_
 		to->advice = c->value;
 		break;
 	case ATTR_FLAGS:
-		to->flags = (uint16_t)((e->flags & ~c->clear) | c->set);
+		to->flags = (uint32_t)((e->flags & ~c->clear) | c->set);
 		break;
 	}
 }
@@ -214,8 +214,8 @@ attr_change_range(struct tess_map *map, tess_va start, tess_va end, const struct
 }
 
 enum tess_err
-tess_map_protect(struct tess_map *map, tess_va start, tess_va end, tess_prot prot,
-		 enum tess_holes holes, uint64_t limit_data, struct tess_map_spans *own)
+tess_map_set_prot(struct tess_map *map, tess_va start, tess_va end, tess_prot prot,
+		  enum tess_holes holes, uint64_t limit_data, struct tess_map_spans *own)
 {
 	struct attr_change c = {.what = ATTR_PROT, .prot = prot, .limit = limit_data, .own = own};
 
@@ -234,8 +234,8 @@ tess_map_advise(struct tess_map *map, tess_va start, tess_va end, enum tess_advi
 }
 
 enum tess_err
-tess_map_flags(struct tess_map *map, tess_va start, tess_va end, uint16_t set, uint16_t clear,
-	       enum tess_only only, enum tess_holes holes, uint64_t limit_locked)
+tess_map_mark(struct tess_map *map, tess_va start, tess_va end, uint32_t set, uint32_t clear,
+	      enum tess_only only, enum tess_holes holes, uint64_t limit_locked)
 {
 	struct attr_change c = {
 	    .what = ATTR_FLAGS, .set = set, .clear = clear, .only = only, .limit = limit_locked};

@@ -29,7 +29,7 @@ fork_entry(struct tess_map *child, const struct tess_entry *e, struct tess_entry
 {
 	*to = *e;
 	to->held = 0;
-	to->flags &= (uint16_t) ~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT);
+	to->flags &= (uint32_t) ~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT);
 	switch (tess_entry_inherit(e)) {
 	case TESS_INHERIT_NONE:
 		return false;
@@ -42,9 +42,10 @@ fork_entry(struct tess_map *child, const struct tess_entry *e, struct tess_entry
 		to->off = 0;
 		break;
 	case TESS_INHERIT_COPY:
+	case TESS_INHERIT_DONATE:
 		break;
 	}
-	to->flags &= (uint16_t)~TESS_ENTRY_SHARED;
+	to->flags &= (uint32_t)~TESS_ENTRY_SHARED;
 	to->amap = child->home;
 	to->aidx = e->range.start >> TESS_PAGE_SHIFT;
 	return true;

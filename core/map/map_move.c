@@ -155,7 +155,7 @@ move_left(struct move *v)
 	if (v->source != TESS_MOVE_KEEP_EMPTY)
 		return TESS_OK;
 	left.held = 0;
-	left.flags &= (uint16_t) ~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT);
+	left.flags &= (uint32_t) ~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT);
 	if (left.amap != NULL) {
 		left.amap = v->map->home;
 		left.aidx = left.range.start >> TESS_PAGE_SHIFT;

@@ -7,7 +7,7 @@
  */
 #include "space.h"
 
-#define LOCK_BITS ((uint16_t)(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT))
+#define LOCK_BITS ((uint32_t)(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT))
 
 /* lock_span: whole pages around [addr, addr + len). */
 static enum tess_err
@@ -20,11 +20,11 @@ lock_span(const struct tess_space *sp, tess_va addr, uint64_t len, struct tess_s
 
 /* lock_set: the flags of a checked range. */
 static enum tess_err
-lock_set(struct tess_space *sp, struct tess_span s, uint16_t set)
+lock_set(struct tess_space *sp, struct tess_span s, uint32_t set)
 {
 	enum tess_err e =
-	    tess_map_flags(&sp->map, s.start, s.end, set, (uint16_t)(LOCK_BITS & ~set),
-			   TESS_ONLY_ANY, sp->rules->holes, tess_space_limits(sp).locked);
+	    tess_map_mark(&sp->map, s.start, s.end, set, (uint32_t)(LOCK_BITS & ~set),
+			  TESS_ONLY_ANY, sp->rules->mlock_holes, tess_space_limits(sp).locked);
 
 	if (e == TESS_EAGAIN)
 		return sp->rules->mlock_limit;     /* S82 */
@@ -45,7 +45,7 @@ lock_fits(struct tess_space *sp, struct tess_span s)
 enum tess_err
 tess_mlock2(struct tess_space *sp, tess_va addr, uint64_t len, unsigned flags)
 {
-	uint16_t set = TESS_ENTRY_LOCKED;
+	uint32_t set = TESS_ENTRY_LOCKED;
 	struct tess_span s;
 	enum tess_err e;
 
@@ -112,7 +112,7 @@ tess_mlockall(struct tess_space *sp, unsigned flags)
 {
 	struct tess_map *map = &sp->map;
 	uint64_t limit = tess_space_limits(sp).locked;
-	uint16_t set = TESS_ENTRY_LOCKED;
+	uint32_t set = TESS_ENTRY_LOCKED;
 	enum tess_err e = TESS_OK;
 
 	if (flags & TESS_MCL_ONFAULT)
@@ -125,8 +125,8 @@ tess_mlockall(struct tess_space *sp, unsigned flags)
 	if ((flags & TESS_MCL_CURRENT) && map->bytes > limit)
 		return tess_space_leave(sp->rules->mlock_limit);
 	if (flags & TESS_MCL_CURRENT)
-		e = tess_map_flags(map, map->min, map->max, set, (uint16_t)(LOCK_BITS & ~set),
-				   TESS_ONLY_ANY, TESS_HOLES_SKIP, limit);
+		e = tess_map_mark(map, map->min, map->max, set, (uint32_t)(LOCK_BITS & ~set),
+				  TESS_ONLY_ANY, TESS_HOLES_SKIP, limit);
 	if (e != TESS_OK)
 		return tess_space_leave(e == TESS_EAGAIN ? sp->rules->mlock_limit : e);
 	tess_map_set_future(map, flags & TESS_MCL_FUTURE ? set : 0);
@@ -139,8 +139,8 @@ enum tess_err
 tess_munlockall(struct tess_space *sp)
 {
 	struct tess_map *map = &sp->map;
-	enum tess_err e = tess_map_flags(map, map->min, map->max, 0, LOCK_BITS, TESS_ONLY_ANY,
-					 TESS_HOLES_SKIP, TESS_LIMIT_INFINITY);
+	enum tess_err e = tess_map_mark(map, map->min, map->max, 0, LOCK_BITS, TESS_ONLY_ANY,
+					TESS_HOLES_SKIP, TESS_LIMIT_INFINITY);
 
 	if (e == TESS_OK)
 		tess_map_set_future(map, 0);

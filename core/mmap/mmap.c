@@ -16,7 +16,7 @@ mmap_args(const struct tess_rules *ru, const struct tess_mmap_args *a)
 
 	if (!tess_page_aligned(a->off))
 		return TESS_EINVAL;
-	if (anon && ru->mmap_anon_no_fd && a->handle.kind != TESS_HANDLE_NONE)
+	if (anon && ru->order != TESS_ORDER_LINUX && a->handle.kind != TESS_HANDLE_NONE)
 		return TESS_EINVAL; /* S13 */
 	if (!anon && (a->handle.kind == TESS_HANDLE_BAD || a->handle.kind == TESS_HANDLE_NONE))
 		return TESS_EBADF; /* S21 */
@@ -88,7 +88,7 @@ mmap_type(const struct tess_rules *ru, const struct tess_mmap_args *a, struct te
 		return e;
 	/* mm/mmap.c, LEGACY_MAP_MASK: FIXED_NOREPLACE is younger than the mask */
 	if (type == TESS_MAP_SHARED_VALIDATE &&
-	    (a->flags & ~(unsigned)(TESS_MAP_KNOWN & ~TESS_MAP_FIXED_NOREPLACE)))
+	    (a->flags & ~(unsigned)(ru->flags_known & ~TESS_MAP_FIXED_NOREPLACE)))
 		return TESS_EOPNOTSUPP;
 	if (type & TESS_MAP_SHARED)
 		n->flags |= TESS_ENTRY_SHARED;
@@ -160,7 +160,7 @@ static void
 mmap_fill(struct tess_space *sp, const struct tess_mmap_args *a, const struct tess_map_new *n,
 	  tess_va start)
 {
-	uint16_t flags = n->flags | sp->map.future;
+	uint32_t flags = n->flags | sp->map.future;
 	bool fill = (a->flags & (TESS_MAP_POPULATE | TESS_MAP_NONBLOCK)) == TESS_MAP_POPULATE;
 
 	if (flags & TESS_ENTRY_LOCKED)
@@ -217,9 +217,9 @@ tess_munmap(struct tess_space *sp, tess_va addr, uint64_t len)
 		return tess_space_leave(sp->rules->munmap_len0);
 	if (s.start < map->min)
 		s.start = s.end < map->min ? s.end : map->min; /* nothing can be mapped there */
-	if (sp->rules->munmap_hole != TESS_OK &&
+	if (sp->rules->munmap_holes != TESS_HOLES_SKIP &&
 	    (s.start > addr || tess_map_hole(&sp->map, s.start, s.end)))
-		return tess_space_leave(sp->rules->munmap_hole); /* S63 */
+		return tess_space_leave(TESS_EINVAL); /* S63 */
 	if (s.start >= s.end)
 		return tess_space_leave(TESS_OK);
 	e = tess_map_remove(&sp->map, s.start, s.end);

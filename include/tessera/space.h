@@ -36,6 +36,8 @@ struct tess_space_config {
 	tess_va mmap_top; /* placement starts below here; 0: max minus a gap for the stack */
 	uint64_t
 	    limit[TESS_LIMIT_COUNT]; /* bytes; 0 here means the default: infinite, stack 8 MiB */
+	unsigned map_flags;          /* TESS_MAPF_* of <tessera/map.h> */
+	uint64_t seed;               /* of ASLR */
 };
 
 /*
@@ -85,7 +87,8 @@ enum tess_handle_kind {
 
 enum {
 	TESS_MODE_READ = 1,
-	TESS_MODE_WRITE = 2
+	TESS_MODE_WRITE = 2,
+	TESS_MODE_MAPPED = 4 /* UF_MAPPED of 1995: the host's mark; see tess_munmapfd() */
 };
 
 struct tess_handle {
@@ -94,33 +97,49 @@ struct tess_handle {
 	struct tess_object *object; /* FILE, DEVICE, SHM */
 };
 
-/* mmap flags.  Tessera's own numbers; a personality's native ones are translated by the host. */
+/* mmap flags.  Tessera's own numbers; a personality's native ones are translated by the host [section 6]. */
 enum {
 	TESS_MAP_SHARED = 0x1,
 	TESS_MAP_PRIVATE = 0x2,
 	TESS_MAP_SHARED_VALIDATE = 0x3,
 	TESS_MAP_TYPE = 0x3,
+	TESS_MAP_COPY = 0x4, /* PRIVATE, as 4.4BSD spelt it */
 	TESS_MAP_FIXED = 0x10,
 	TESS_MAP_ANON = 0x20,
-	TESS_MAP_FIXED_NOREPLACE = 0x40, /* EXCL: fail where something is mapped */
+	TESS_MAP_FIXED_NOREPLACE = 0x40, /* bsd: EXCL: fail where something is mapped */
+	TESS_MAP_GUARD = 0x80,           /* bsd: addresses that fault, for good */
 	TESS_MAP_GROWSDOWN = 0x100,
-	TESS_MAP_LOCKED = 0x200,
+	TESS_MAP_LOCKED = 0x200, /* bsd: WIRED */
 	TESS_MAP_NORESERVE = 0x400,
 	TESS_MAP_POPULATE = 0x800,
 	TESS_MAP_NONBLOCK = 0x1000,
-	TESS_MAP_STACK = 0x2000,
+	TESS_MAP_STACK = 0x2000, /* bsd: grows down into a gap; elsewhere nothing */
 	TESS_MAP_DENYWRITE = 0x4000,
 	TESS_MAP_EXECUTABLE = 0x8000,
-	TESS_MAP_KNOWN = 0xff73,
+	TESS_MAP_TRYFIXED = 0x10000, /* the hint counts inside the heap's gap too */
+	TESS_MAP_32BIT = 0x20000,    /* below 2 GiB */
+	TESS_MAP_ALIGNED_SUPER = 0x40000,
+	TESS_MAP_NOSYNC = 0x80000,
+	TESS_MAP_NOCORE = 0x100000,      /* CONCEAL */
+	TESS_MAP_UPPER_LIMIT = 0x200000, /* below args.limit */
+	TESS_MAP_PREFAULT_READ = 0x400000,
+	TESS_MAP_INHERIT = 0x800000,   /* no meaning since 4.3BSD */
+	TESS_MAP_LEGACY = 0x1000000,   /* RENAME, NOEXTEND, HASSEMAPHORE: no meaning */
+	TESS_MAP_HUGETLB = 0x2000000,  /* there are no huge pages */
+	TESS_MAP_SYNC = 0x4000000,     /* there is no DAX */
+	TESS_MAP_UNKNOWN = 0x40000000, /* stands for any bit that the host does not know */
 };
 
 struct tess_mmap_args {
 	tess_va addr;
 	uint64_t len;
-	unsigned prot;  /* TESS_PROT_*; unknown bits are the personality's business */
+	unsigned
+	    prot; /* TESS_PROT_*, TESS_PROT_MAX(); unknown bits are the personality's business */
 	unsigned flags; /* TESS_MAP_* */
 	struct tess_handle handle;
 	tess_off off;
+	uint8_t align; /* MAP_ALIGNED(n): log2 of the alignment; 0: none */
+	tess_va limit; /* UPPER_LIMIT: where the mapping must end at the latest */
 };
 
 /*
@@ -166,6 +185,21 @@ enum tess_madv {
 	TESS_MADV_PAGEOUT,
 	TESS_MADV_POPULATE_READ,
 	TESS_MADV_POPULATE_WRITE,
+	TESS_MADV_REMOVE, /* a hole in the object */
+	TESS_MADV_DONTNEED_LOCKED,
+	TESS_MADV_COLLAPSE,      /* there are no superpages */
+	TESS_MADV_HWPOISON,      /* privileged: EPERM */
+	TESS_MADV_SOFT_OFFLINE,  /* privileged: EPERM */
+	TESS_MADV_GUARD_INSTALL, /* accesses are SIGSEGV until ... */
+	TESS_MADV_GUARD_REMOVE,
+	TESS_MADV_NOSYNC, /* FreeBSD */
+	TESS_MADV_AUTOSYNC,
+	TESS_MADV_PROTECT,    /* privileged: EPERM */
+	TESS_MADV_SPACEAVAIL, /* nobody's: EINVAL */
+	TESS_MADV_ZERO,       /* XNU */
+	TESS_MADV_FREE_REUSABLE,
+	TESS_MADV_FREE_REUSE,
+	TESS_MADV_CAN_REUSE,
 	TESS_MADV_UNKNOWN, /* any number the personality does not know */
 	TESS_MADV_COUNT
 };
@@ -173,6 +207,13 @@ enum tess_madv {
 /* tess_madvise: EINVAL; ENOMEM after applying to the mapped parts of a range with holes [section 8]. */
 TESS_MUST_CHECK enum tess_err tess_madvise(struct tess_space *sp, tess_va addr, uint64_t len,
 					   enum tess_madv advice);
+
+/*
+ * tess_posix_madvise: NORMAL .. DONTNEED only, else EINVAL; DONTNEED keeps the data in every personality
+ * [posix_madvise(3)].
+ */
+TESS_MUST_CHECK enum tess_err tess_posix_madvise(struct tess_space *sp, tess_va addr, uint64_t len,
+						 enum tess_madv advice);
 
 enum {
 	TESS_MS_ASYNC = 1,
@@ -191,6 +232,21 @@ TESS_MUST_CHECK enum tess_err tess_msync(struct tess_space *sp, tess_va addr, ui
  */
 TESS_MUST_CHECK enum tess_err tess_mincore(struct tess_space *sp, tess_va addr, uint64_t len,
 					   unsigned char *vec);
+
+/* The bits of a mincore byte: bsd's tess_mincore() gives the first five, tess_mincore_detail() all [section 9]. */
+enum {
+	TESS_MINCORE_INCORE = 1,
+	TESS_MINCORE_REFERENCED = 2, /* by this space */
+	TESS_MINCORE_MODIFIED = 4,
+	TESS_MINCORE_REFERENCED_OTHER = 8, /* by whomever */
+	TESS_MINCORE_MODIFIED_OTHER = 0x10,
+	TESS_MINCORE_PAGED_OUT = 0x20,
+	TESS_MINCORE_COPIED = 0x40, /* a private copy of an object's page */
+	TESS_MINCORE_ANONYMOUS = 0x80,
+};
+/* tess_mincore_detail: as tess_mincore(), with all bits, in every personality. */
+TESS_MUST_CHECK enum tess_err tess_mincore_detail(struct tess_space *sp, tess_va addr, uint64_t len,
+						  unsigned char *vec);
 
 enum {
 	TESS_MLOCK_ONFAULT = 1
@@ -223,11 +279,65 @@ TESS_MUST_CHECK enum tess_err tess_mremap(struct tess_space *sp, tess_va old, ui
 					  uint64_t new_len, unsigned flags, tess_va new_addr,
 					  tess_va *out);
 
+enum {
+	TESS_MREMAP_BSD_FIXED = 1,
+	TESS_MREMAP_BSD_DUP = 2, /* REMAPDUP: the old mapping stays, both share their pages */
+	TESS_MREMAP_BSD_UNKNOWN = 4
+};
+/*
+ * tess_mremap_bsd: NetBSD's form [mremap(2) of NetBSD].  `align` is log2, 0 for none; `to` is a hint without FIXED.
+ *
+ * => EINVAL flags, alignment, a length of 0, ranges outside, lengths that differ for DUP, more than one mapping
+ *    that grows; ENOMEM a hole, no room; EPERM immutable
+ */
+TESS_MUST_CHECK enum tess_err tess_mremap_bsd(struct tess_space *sp, tess_va old, uint64_t old_len,
+					      tess_va to, uint64_t new_len, unsigned flags,
+					      uint8_t align, tess_va *out);
+
+/* tess_mquery: where tess_mmap() would map; FIXED: EINVAL when that is taken.  Maps nothing [mquery(2) of OpenBSD]. */
+TESS_MUST_CHECK enum tess_err tess_mquery(struct tess_space *sp, const struct tess_mmap_args *a,
+					  tess_va *out);
+
+/*
+ * tess_mimmutable, tess_mseal: nobody changes [addr, addr+len) any more: unmap, replace, protect, minherit, move are
+ * EPERM.  Until exec or exit; a child inherits it [mimmutable(2) of OpenBSD, mseal(2) of Linux].
+ *
+ * => EINVAL; ENOMEM a hole (bsd: skipped); nothing changed
+ */
+TESS_MUST_CHECK enum tess_err tess_mimmutable(struct tess_space *sp, tess_va addr, uint64_t len);
+TESS_MUST_CHECK enum tess_err tess_mseal(struct tess_space *sp, tess_va addr, uint64_t len,
+					 unsigned flags);
+
 /*
  * tess_brk: move the break.  linux: never fails, *out is the break afterwards (the old one when it could
  * not be moved).  elsewhere ENOMEM.
  */
 TESS_MUST_CHECK enum tess_err tess_brk(struct tess_space *sp, tess_va addr, tess_va *out);
+
+/* tess_sbrk: move the break by `incr` bytes; *out is the old one.  ENOMEM; seed: EOPNOTSUPP [S1]. */
+TESS_MUST_CHECK enum tess_err tess_sbrk(struct tess_space *sp, int64_t incr, tess_va *out);
+
+/* ---- Calls of 4.3BSD that the 1995 layer kept ---- */
+
+/* tess_sstk: EOPNOTSUPP in every personality [S2].  tess_getpagesize: bytes [S3]. */
+TESS_MUST_CHECK enum tess_err tess_sstk(struct tess_space *sp, int64_t incr);
+uint64_t tess_getpagesize(void);
+
+/* Bits of tess_ommap()'s flags [S8]. */
+enum {
+	TESS_OMAP_ANON = 0x2,
+	TESS_OMAP_SHARED = 0x10,
+	TESS_OMAP_COPY = 0x20,
+	TESS_OMAP_FIXED = 0x100,
+	TESS_OMAP_INHERIT = 0x800
+};
+/* tess_ommap: mmap of 4.3BSD: `prot` is a row of the old table [S7], `len` an int that sign-extends [S9]. */
+TESS_MUST_CHECK enum tess_err tess_ommap(struct tess_space *sp, tess_va addr, int32_t len,
+					 unsigned prot, unsigned flags, const struct tess_handle *h,
+					 int64_t off, tess_va *out);
+
+/* tess_munmapfd: clears the mark that a descriptor was mapped; no mapping goes away [S6]. */
+void tess_munmapfd(struct tess_handle *h);
 
 /* System V shared memory: attach a whole segment (SHM handle), detach what one attach mapped. */
 TESS_MUST_CHECK enum tess_err tess_shmat(struct tess_space *sp, const struct tess_handle *h,
@@ -254,6 +364,14 @@ enum {
 	TESS_AREA_LOCKED = 4,
 	TESS_AREA_LOCKONFAULT = 8,
 	TESS_AREA_DONTDUMP = 16,
+	TESS_AREA_GUARD = 32,   /* MAP_GUARD */
+	TESS_AREA_GUARDED = 64, /* MADV_GUARD_INSTALL */
+	TESS_AREA_IMMUTABLE = 128,
+	TESS_AREA_NOSYNC = 256,
+	TESS_AREA_STACKGAP = 512, /* a guard that the stack above grows into */
+	TESS_AREA_SUBMAP = 1024,
+	TESS_AREA_WIRED = 2048, /* by the system: tess_map_wire() */
+	TESS_AREA_DEVICE = 4096,
 };
 
 struct tess_area {
@@ -280,6 +398,10 @@ struct tess_space_counts {
 	uint64_t anon;     /* private pages held, page exact */
 	uint64_t locked;   /* bytes under mlock */
 	uint64_t resident; /* valid translations */
+	uint64_t data;     /* bytes that RLIMIT_DATA counts */
+	uint64_t charged;  /* bytes under the commit charge */
+	uint64_t wired;    /* bytes wired by the system */
+	uint64_t metadata; /* bytes of entries and tables, what the quota counts */
 };
 /* tess_space_counts_get: walks; exact when nothing else changes the space. */
 void tess_space_counts_get(struct tess_space *sp, struct tess_space_counts *c);

@@ -10,6 +10,7 @@
 #include <tessera/machine.h>
 #include <tessera/object.h>
 #include <tessera/space.h>
+#include <tessera/map.h>
 #include <tessera/stats.h>
 #include <tessera/debug.h>
 

@@ -98,6 +98,12 @@ enum {
 };
 typedef uint8_t tess_prot;
 
+/* Words that calls take beside a protection: a maximum (FreeBSD), the mapping's ends (Linux mprotect). */
+#define TESS_PROT_MAX(p)    ((unsigned)(p) << 16)
+#define TESS_PROT_MAX_OF(p) ((unsigned)(p) >> 16 & TESS_PROT_ALL)
+#define TESS_PROT_GROWSDOWN 0x01000000u
+#define TESS_PROT_GROWSUP   0x02000000u
+
 /* One access to memory: what the fault handler is asked to make legal. */
 enum tess_access {
 	TESS_ACCESS_READ,
@@ -110,7 +116,8 @@ enum tess_inherit {
 	TESS_INHERIT_COPY,
 	TESS_INHERIT_SHARE,
 	TESS_INHERIT_NONE,
-	TESS_INHERIT_ZERO
+	TESS_INHERIT_ZERO,
+	TESS_INHERIT_DONATE /* the child gets it, the parent loses it */
 };
 
 /* Expected use of an entry (madvise NORMAL, RANDOM, SEQUENTIAL). */
@@ -134,6 +141,7 @@ enum tess_personality {
 typedef uint64_t tess_cpuset;
 
 struct tess_machine;
+struct tess_map;
 struct tess_space;
 struct tess_object;
 struct tess_page;

@@ -112,7 +112,7 @@ mmap_check_type(const struct model_space *sp, const struct tess_mmap_args *a, ui
 		return e;
 	/* Flags younger than SHARED_VALIDATE are not among those that it lets every file have. */
 	if (type == TESS_MAP_SHARED_VALIDATE &&
-	    (a->flags & ~((unsigned)TESS_MAP_KNOWN & ~(unsigned)TESS_MAP_FIXED_NOREPLACE)) != 0)
+	    (a->flags & ~((unsigned)0xff73u & ~(unsigned)TESS_MAP_FIXED_NOREPLACE)) != 0)
 		return TESS_EOPNOTSUPP;
 	shared = (type & TESS_MAP_SHARED) != 0;
 	r->maxprot = TESS_PROT_ALL;

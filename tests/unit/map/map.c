@@ -64,7 +64,7 @@ insert(unsigned page, unsigned n, tess_prot prot)
 }
 
 static void
-insert_object(unsigned page, unsigned n, tess_off off, uint16_t flags)
+insert_object(unsigned page, unsigned n, tess_off off, uint32_t flags)
 {
 	struct tess_map_new new = like(page, n, RW);
 	tess_va va;
@@ -89,7 +89,7 @@ protect(unsigned page, unsigned n, tess_prot prot, enum tess_holes holes)
 {
 	struct tess_map_spans own;
 	enum tess_err e =
-	    tess_map_protect(&map, at(page), at(page + n), prot, holes, UINT64_MAX, &own);
+	    tess_map_set_prot(&map, at(page), at(page + n), prot, holes, UINT64_MAX, &own);
 
 	tess_map_check(&map);
 	return e;
@@ -368,7 +368,7 @@ protect_middle(void)
 {
 	struct tess_map_spans own;
 
-	return tess_map_protect(&map, at(12), at(14), R, TESS_HOLES_REFUSE, UINT64_MAX, &own);
+	return tess_map_set_prot(&map, at(12), at(14), R, TESS_HOLES_REFUSE, UINT64_MAX, &own);
 }
 
 static void
@@ -411,10 +411,10 @@ map_protect_refuses(void **state)
 	assert_int_equal(protect(16, 4, RW, TESS_HOLES_REFUSE), TESS_EFAULT);
 	assert_int_equal(protect(16, 4, RW, TESS_HOLES_REPORT), TESS_EFAULT);
 	EXPECT(&map, "a-erw e-10r 12-14rw");
-	assert_int_equal(tess_map_protect(&map, at(18), at(20), R, TESS_HOLES_SKIP, 0, &own),
+	assert_int_equal(tess_map_set_prot(&map, at(18), at(20), R, TESS_HOLES_SKIP, 0, &own),
 			 TESS_OK);
 	assert_int_equal(
-	    tess_map_protect(&map, at(18), at(20), RW, TESS_HOLES_SKIP, 5 * PAGE, &own),
+	    tess_map_set_prot(&map, at(18), at(20), RW, TESS_HOLES_SKIP, 5 * PAGE, &own),
 	    TESS_ENOMEM);
 	EXPECT(&map, "a-erw e-10r 12-14r");
 }
@@ -436,16 +436,16 @@ map_inherit_advise_flags_merge_again(void **state)
 	assert_int_equal(
 	    tess_map_advise(&map, at(10), at(16), TESS_ADVICE_RANDOM, TESS_HOLES_REFUSE), TESS_OK);
 	EXPECT(&map, "a-10rw");
-	assert_int_equal(tess_map_flags(&map, at(10), at(12), TESS_ENTRY_LOCKED, 0, TESS_ONLY_ANY,
-					TESS_HOLES_REFUSE, PAGE),
+	assert_int_equal(tess_map_mark(&map, at(10), at(12), TESS_ENTRY_LOCKED, 0, TESS_ONLY_ANY,
+				       TESS_HOLES_REFUSE, PAGE),
 			 TESS_EAGAIN);
-	assert_int_equal(tess_map_flags(&map, at(10), at(12), TESS_ENTRY_LOCKED, 0, TESS_ONLY_ANY,
-					TESS_HOLES_REFUSE, 2 * PAGE),
+	assert_int_equal(tess_map_mark(&map, at(10), at(12), TESS_ENTRY_LOCKED, 0, TESS_ONLY_ANY,
+				       TESS_HOLES_REFUSE, 2 * PAGE),
 			 TESS_OK);
 	assert_int_equal(map.locked, 2 * PAGE);
 	assert_int_equal(tess_map_discard(&map, at(10), at(16), TESS_ONLY_UNLOCKED), TESS_EINVAL);
-	assert_int_equal(tess_map_flags(&map, at(10), at(16), 0, TESS_ENTRY_LOCKED, TESS_ONLY_ANY,
-					TESS_HOLES_REFUSE, 0),
+	assert_int_equal(tess_map_mark(&map, at(10), at(16), 0, TESS_ENTRY_LOCKED, TESS_ONLY_ANY,
+				       TESS_HOLES_REFUSE, 0),
 			 TESS_OK);
 	EXPECT(&map, "a-10rw");
 	assert_int_equal(map.locked, 0);
