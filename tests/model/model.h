@@ -30,6 +30,7 @@
 #include <tessera/types.h>
 #include <tessera/object.h>
 #include <tessera/space.h>
+#include <tessera/map.h>
 #include "mem.h"
 
 struct model;
@@ -100,6 +101,8 @@ enum tess_err model_munmap(struct model_space *sp, tess_va addr, uint64_t len);
 enum tess_err model_mprotect(struct model_space *sp, tess_va addr, uint64_t len, unsigned prot);
 enum tess_err model_madvise(struct model_space *sp, tess_va addr, uint64_t len,
 			    enum tess_madv advice);
+enum tess_err model_posix_madvise(struct model_space *sp, tess_va addr, uint64_t len,
+				  enum tess_madv advice);
 enum tess_err model_msync(struct model_space *sp, tess_va addr, uint64_t len, unsigned flags);
 /*
  * model_mincore: `vec` is what the core wrote (NULL: the call was made with NULL).  Each byte is held against
@@ -107,6 +110,8 @@ enum tess_err model_msync(struct model_space *sp, tess_va addr, uint64_t len, un
  */
 enum tess_err model_mincore(struct model_space *sp, tess_va addr, uint64_t len,
 			    const unsigned char *vec);
+enum tess_err model_mincore_detail(struct model_space *sp, tess_va addr, uint64_t len,
+				   const unsigned char *vec);
 enum tess_err model_mlock2(struct model_space *sp, tess_va addr, uint64_t len, unsigned flags);
 enum tess_err model_munlock(struct model_space *sp, tess_va addr, uint64_t len);
 enum tess_err model_mlockall(struct model_space *sp, unsigned flags);
@@ -115,10 +120,27 @@ enum tess_err model_minherit(struct model_space *sp, tess_va addr, uint64_t len,
 			     enum tess_inherit inherit);
 enum tess_err model_mremap(struct model_space *sp, tess_va old, uint64_t old_len, uint64_t new_len,
 			   unsigned flags, tess_va new_addr, struct model_answer *ans);
+/* NetBSD's form. */
+enum tess_err model_mremap_bsd(struct model_space *sp, tess_va old, uint64_t old_len, tess_va to,
+			       uint64_t new_len, unsigned flags, uint8_t align,
+			       struct model_answer *ans);
+enum tess_err model_mquery(struct model_space *sp, const struct tess_mmap_args *a,
+			   struct model_answer *ans);
+enum tess_err model_mimmutable(struct model_space *sp, tess_va addr, uint64_t len);
+enum tess_err model_mseal(struct model_space *sp, tess_va addr, uint64_t len, unsigned flags);
+enum tess_err model_sbrk(struct model_space *sp, int64_t incr, struct model_answer *ans);
+enum tess_err model_ommap(struct model_space *sp, tess_va addr, int32_t len, unsigned prot,
+			  unsigned flags, const struct tess_handle *h, int64_t off,
+			  struct model_answer *ans);
 enum tess_err model_brk(struct model_space *sp, tess_va addr, struct model_answer *ans);
 enum tess_err model_shmat(struct model_space *sp, const struct tess_handle *h, tess_va addr,
 			  unsigned prot, struct model_answer *ans);
 enum tess_err model_shmdt(struct model_space *sp, tess_va addr);
+
+/* Of the map layer (tessera/map.h); the space stands for its map. */
+enum tess_kern model_map_protect(struct model_space *sp, tess_va start, tess_va end, tess_prot prot,
+				 tess_prot maxprot, unsigned flags);
+enum tess_kern model_map_set_flags(struct model_space *sp, unsigned flags);
 
 /* One access of one byte, as env_load, env_store, env_fetch. */
 enum tess_err model_load(struct model_space *sp, tess_va va, uint8_t *byte);
