@@ -67,6 +67,8 @@ fault_stale(const struct fault *f)
 static bool
 fault_allowed(const struct tess_entry *e, enum tess_access access)
 {
+	if (tess_entry_is_guard(e))
+		return false;
 	switch (access) {
 	case TESS_ACCESS_READ:
 		return e->prot != TESS_PROT_NONE;

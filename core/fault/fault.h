@@ -29,7 +29,7 @@ TESS_MUST_CHECK enum tess_err tess_map_fault(struct tess_map *map, tess_va va,
  * tess_map_populate: fault in every page of [start, end) as mlock does: private writable pages by a
  * write, which makes them the space's own; others by a read.
  *
- * => OK; EFAULT: a hole or an entry that allows nothing; SIGBUS; ENOMEM: pages before it are in
+ * => OK; EFAULT: a hole, a guard, or an entry that allows nothing; SIGBUS; ENOMEM: pages before it are in
  */
 TESS_MUST_CHECK enum tess_err tess_map_populate(struct tess_map *map, tess_va start, tess_va end);
 

@@ -22,9 +22,9 @@ populate_find(struct tess_map *map, tess_va va, tess_va *end)
 	e = tess_map_lookup_rcu(map, va);
 	if (e != NULL) {
 		*end = e->range.end;
-		if (e->prot != TESS_PROT_NONE)
+		if (e->prot != TESS_PROT_NONE && !tess_entry_is_guard(e))
 			how = POPULATE_READ;
-		if ((e->prot & TESS_PROT_WRITE) && e->amap != NULL)
+		if (how == POPULATE_READ && (e->prot & TESS_PROT_WRITE) && e->amap != NULL)
 			how = POPULATE_WRITE;
 	}
 	tess_rcu_exit();

@@ -25,7 +25,7 @@ tess_map_room_fini(struct tess_machine *m)
  * tess_entry_copy: a new entry like `e`, cut to [start, end).  NULL: no memory.
  *
  * => start may lie before e's own start: offsets go down with it (a grow-down stack)
- * => takes a reference to the object, and counts there whether it is locked
+ * => takes a reference to the object, and counts there whether its pages are kept
  */
 struct tess_entry *
 tess_entry_copy(const struct tess_entry *e, tess_va start, tess_va end)
@@ -45,7 +45,7 @@ tess_entry_copy(const struct tess_entry *e, tess_va start, tess_va end)
 	    e->amap != NULL ? e->aidx + ((int64_t)(start - e->range.start) >> TESS_PAGE_SHIFT) : 0;
 	if (n->object != NULL) {
 		tess_object_ref(n->object);
-		if (n->flags & TESS_ENTRY_LOCKED)
+		if (tess_entry_is_kept(n))
 			tess_add_relaxed(&n->object->locked, 1);
 	}
 	tess_stat_add(TESS_STAT_ENTRY_ALLOC, 1);
@@ -58,7 +58,7 @@ entry_drop(struct tess_entry *e)
 {
 	if (e->object == NULL)
 		return;
-	if (e->flags & TESS_ENTRY_LOCKED)
+	if (tess_entry_is_kept(e))
 		tess_sub_acqrel(&e->object->locked, 1);
 	tess_object_unref(e->object);
 }
@@ -94,7 +94,7 @@ tess_entry_joins(const struct tess_entry *a, const struct tess_entry *b)
 
 	return a->range.end == b->range.start && a->object == b->object && a->amap == b->amap &&
 	       a->prot == b->prot && a->maxprot == b->maxprot && a->inherit == b->inherit &&
-	       a->advice == b->advice && a->flags == b->flags &&
+	       a->advice == b->advice && a->flags == b->flags && a->wired == b->wired &&
 	       (tess_load_relaxed(&a->held) | tess_load_relaxed(&b->held)) == 0 &&
 	       (a->object == NULL || a->off + bytes == b->off) &&
 	       (a->amap == NULL || a->aidx + (bytes >> TESS_PAGE_SHIFT) == b->aidx);

@@ -74,36 +74,80 @@ tess_map_limit(const struct tess_map *map, const struct tess_entry *e, uint64_t 
 	return TESS_OK;
 }
 
+/* insert_may: does the map want such a mapping at all? */
+static enum tess_err
+insert_may(const struct tess_map *map, const struct tess_map_new *n)
+{
+	tess_prot both = TESS_PROT_WRITE | TESS_PROT_EXEC;
+
+	TESS_DEBUG(n->gap < n->len && (n->gap == 0 || n->object == NULL));
+	if ((tess_load_relaxed(&map->flags) & TESS_MAPF_WXORX) && (n->prot & both) == both)
+		return TESS_EACCES;
+	return TESS_OK;
+}
+
 /* insert_where: choose or check the address; *over becomes what is there. */
 static enum tess_err
 insert_where(struct tess_map *map, const struct tess_map_new *n, tess_va *start,
 	     struct tess_map_limits *over)
 {
+	enum tess_err err;
+
 	*over = (struct tess_map_limits){0, 0, 0};
 	if (n->place == TESS_PLACE_ANY)
 		return tess_map_find(map, n->addr, n->len, TESS_PAGE_SIZE, start) ? TESS_OK
 										  : TESS_ENOMEM;
 	*start = n->addr;
+	err = n->place == TESS_PLACE_FIXED
+		  ? tess_map_going(map, n->addr, n->addr + n->len, TESS_HOLES_SKIP)
+		  : TESS_OK;
+	if (err != TESS_OK)
+		return err;
 	tess_map_over(map, n->addr, n->addr + n->len, over);
 	over->data =
 	    over->bytes; /* as Linux counts: whatever is replaced makes room (mmap_region) */
 	return n->place == TESS_PLACE_EXCL && over->bytes != 0 ? TESS_EEXIST : TESS_OK;
 }
 
+/* insert_close: put the new entry, and the gap below it that it may grow into. */
+static enum tess_err
+insert_close(struct tess_map_edit *ed, const struct tess_entry *e, uint64_t gap)
+{
+	tess_va start = e->range.start, end = e->range.end;
+	struct tess_entry below = *e;
+
+	below.prot = TESS_PROT_NONE;
+	below.flags =
+	    (uint32_t)((e->flags & ~TESS_ENTRY_GROWSDOWN) | TESS_ENTRY_GUARD | TESS_ENTRY_STACKGAP);
+	tess_map_edit_open(ed, start, end);
+	if (gap != 0)
+		tess_map_edit_put(ed, &below, start, start + gap);
+	tess_map_edit_put(ed, e, start + gap, end);
+	return tess_map_edit_close(ed, end);
+}
+
+/* insert_release: let faults into the new entry that starts here. */
+static void
+insert_release(struct tess_map_edit *ed, tess_va start)
+{
+	struct tess_entry *made = tess_map_lookup_rcu(ed->map, start);
+
+	tess_store_release(&made->held, 0); /* pairs with tess_entry_live() */
+	tess_map_remerge(ed, start, made->range.end);
+}
+
 /* insert_commit: publish over what may be there, take that away, let faults in. */
 static void
-insert_commit(struct tess_map_edit *ed, struct tess_strip *strip, tess_va start, tess_va end,
-	      bool replaces)
+insert_commit(struct tess_map_edit *ed, struct tess_strip *strip, const struct tess_entry *e,
+	      uint64_t gap)
 {
-	struct tess_entry *made;
-
 	tess_map_edit_commit(ed);
-	if (!replaces)
+	if (!e->held)
 		return;
-	tess_map_strip(strip, ed, start, end, TESS_WIPE_RELEASE);
-	made = tess_map_lookup_rcu(ed->map, start);
-	tess_store_release(&made->held, 0); /* pairs with tess_entry_live() */
-	tess_map_remerge(ed, start, end);
+	tess_map_strip(strip, ed, e->range.start, e->range.end, TESS_WIPE_RELEASE);
+	if (gap != 0)
+		insert_release(ed, e->range.start);
+	insert_release(ed, e->range.start + gap);
 }
 
 enum tess_err
@@ -120,7 +164,9 @@ tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out
 	tess_map_edit_begin(&ed, map, whole,
 			    n->place == TESS_PLACE_ANY ? map->max : n->addr + n->len);
 	tess_map_strip_begin(&strip);
-	err = insert_where(map, n, &start, &over);
+	err = insert_may(map, n);
+	if (err == TESS_OK)
+		err = insert_where(map, n, &start, &over);
 	if (err != TESS_OK)
 		goto out;
 	e = (struct tess_entry){
@@ -141,12 +187,10 @@ tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out
 		err = tess_map_strip_prepare(&strip, map, start, start + n->len);
 	if (err != TESS_OK)
 		goto out;
-	tess_map_edit_open(&ed, start, start + n->len);
-	tess_map_edit_put(&ed, &e, start, start + n->len);
-	err = tess_map_edit_close(&ed, start + n->len);
+	err = insert_close(&ed, &e, n->gap);
 	if (err != TESS_OK)
 		goto out;
-	insert_commit(&ed, &strip, start, start + n->len, over.bytes != 0);
+	insert_commit(&ed, &strip, &e, n->gap);
 	tess_map_place_took(map, start, start + n->len);
 	*out = start;
 out:

@@ -126,6 +126,20 @@ tess_entry_bytes(const struct tess_entry *e)
 	return e->range.end - e->range.start;
 }
 
+/* Its pages stay in memory: locked by the user, or wired by the system. */
+static inline bool
+tess_entry_is_kept(const struct tess_entry *e)
+{
+	return (e->flags & TESS_ENTRY_LOCKED) || e->wired != 0;
+}
+
+/* Every access to it fails, whatever its protection says. */
+static inline bool
+tess_entry_is_guard(const struct tess_entry *e)
+{
+	return (e->flags & (TESS_ENTRY_GUARD | TESS_ENTRY_GUARDED)) != 0;
+}
+
 /* The slot of va (which may lie before the entry) in its amap; the page of va in its object. */
 static inline tess_idx
 tess_entry_slot(const struct tess_entry *e, tess_va va)
@@ -264,6 +278,7 @@ struct tess_map_new {
 	tess_prot prot, maxprot;
 	uint8_t inherit, advice;
 	uint32_t flags;
+	uint64_t gap;   /* the lowest `gap` bytes are a GUARD for the rest to grow into */
 	uint64_t align; /* bytes, a power of 2; 0: a page */
 	tess_va lo, hi; /* ANY: bounds; 0, 0: the map's */
 	bool up; /* ANY: first fit upward from addr, then, with `wrap`, from the lower bound */
@@ -275,7 +290,8 @@ struct tess_map_new {
 /*
  * tess_map_insert: make a mapping, replacing what is there for TESS_PLACE_FIXED, in one stroke.
  *
- * => fails: NOMEM no space, no memory, or a limit; EEXIST for EXCL; EAGAIN locked limit
+ * => fails: NOMEM no space, no memory, or a limit; EEXIST for EXCL; EAGAIN locked limit; FIXED over what is
+ *    immutable EPERM, over a submap EINVAL; EACCES W and X on a WXORX map
  */
 TESS_MUST_CHECK enum tess_err tess_map_insert(struct tess_map *map, const struct tess_map_new *n,
 					      tess_va *out);
@@ -287,12 +303,6 @@ TESS_MUST_CHECK enum tess_err tess_map_insert(struct tess_map *map, const struct
 TESS_MUST_CHECK enum tess_err tess_map_insert_like(struct tess_map *map, tess_va like,
 						   const struct tess_map_new *n, tess_va *out);
 
-/* tess_map_remove: forget every mapping in [start, end).  fails: NOMEM in prepare only. */
-TESS_MUST_CHECK enum tess_err tess_map_remove(struct tess_map *map, tess_va start, tess_va end);
-
-/* tess_map_clear: forget everything (exec, exit).  Cannot fail. */
-void tess_map_clear(struct tess_map *map);
-
 /* What happens when a range has a hole. */
 enum tess_holes {
 	TESS_HOLES_SKIP,   /* do the mapped parts, OK */
@@ -301,12 +311,33 @@ enum tess_holes {
 	TESS_HOLES_REPORT, /* do the mapped parts, then EFAULT */
 };
 
-/* Which entries an attribute may be set on; another one ends the walk with EINVAL. */
+/*
+ * tess_map_remove: forget every mapping in [start, end).
+ *
+ * => fails: the first offender in address order: EPERM immutable, EINVAL a submap, EFAULT a hole with REFUSE;
+ *    NOMEM in prepare only; nothing is removed then
+ */
+TESS_MUST_CHECK enum tess_err tess_map_remove(struct tess_map *map, tess_va start, tess_va end,
+					      enum tess_holes holes);
+
+/* tess_map_clear: forget everything (exec, exit).  Cannot fail. */
+void tess_map_clear(struct tess_map *map);
+
+/*
+ * Which entries an attribute may be set on; bits.  Another entry ends the walk, those before it are done; a
+ * submap never fits: EINVAL.
+ */
 enum tess_only {
-	TESS_ONLY_ANY,
-	TESS_ONLY_ANON,
-	TESS_ONLY_UNLOCKED,
-	TESS_ONLY_ANON_UNLOCKED
+	TESS_ONLY_ANY = 0,
+	TESS_ONLY_ANON = 1,      /* private, no object; else EINVAL */
+	TESS_ONLY_UNLOCKED = 2,  /* neither locked nor wired; else EINVAL */
+	TESS_ONLY_LOCKED = 4,    /* else EINVAL */
+	TESS_ONLY_MUTABLE = 8,   /* immutable: EPERM */
+	TESS_ONLY_LOSABLE = 16,  /* immutable, not SHARED and not writable: EPERM */
+	TESS_ONLY_WRITABLE = 32, /* else EINVAL */
+	TESS_ONLY_SKIP = 64,     /* what would be EINVAL is passed over */
+	TESS_ONLY_KEPT = 128,    /* not inherited as zeros; else EPERM */
+	TESS_ONLY_ALL = 256, /* one entry that does not fit refuses the whole: nothing is done */
 };
 
 /* Ranges told to the caller; when there are too many the last one is widened. */
@@ -320,11 +351,13 @@ struct tess_map_spans {
 
 /*
  * tess_map_set_prot: set protection.  fails: EACCES beyond an entry's maximum (nothing changed, or with
- *	STOP the part before it changed), EFAULT as `holes` says, NOMEM limit_data or memory
+ *	STOP the part before it changed), EFAULT as `holes` says, NOMEM limit_data or memory,
+ *	EINVAL a submap, EPERM immutable (both as EACCES).  Guards are passed over.
  *	*own: locked private memory that became writable: the caller makes its pages the space's own now, as
  *	mlock would have done
  * tess_map_inherit, _advise, _mark: set the attribute; `set` and `clear` are TESS_ENTRY_* bits.
- *	fails: EINVAL an entry outside `only` (those before it are done), EAGAIN limit_locked
+ *	fails: an entry outside `only` (those before it are done), EAGAIN limit_locked.  inherit: EPERM
+ *	immutable, EINVAL a submap, nothing changed; guards are passed over for ZERO
  *
  * => each re-merges with its neighbours (D16)
  */
@@ -340,13 +373,14 @@ TESS_MUST_CHECK enum tess_err tess_map_mark(struct tess_map *map, tess_va start,
 					    enum tess_holes holes, uint64_t limit_locked);
 
 /*
- * tess_map_discard: private pages of [start, end) are dropped; the next access finds zeros or the file.
+ * tess_map_discard: private pages of [start, end) are dropped; the next access finds zeros or the file.  In the
+ *	same stroke the entries get the flags `set` (GUARDED, or none).
  *
- * => fails: EINVAL an entry outside `only` (those before it are done); EFAULT holes (the rest is done);
- *    NOMEM, nothing changed
+ * => fails: EINVAL or EPERM an entry outside `only` (those before it are done); EFAULT holes (the rest is
+ *    done); NOMEM, nothing changed
  */
 TESS_MUST_CHECK enum tess_err tess_map_discard(struct tess_map *map, tess_va start, tess_va end,
-					       enum tess_only only);
+					       enum tess_only only, uint32_t set);
 
 /*
  * tess_map_fork: fill the empty map `child` from `map` as each entry's inheritance says.

@@ -25,22 +25,42 @@ struct attr_change {
 	uint64_t limit;             /* data bytes for PROT, locked bytes for FLAGS */
 };
 
-bool
-tess_entry_is_only(const struct tess_entry *e, enum tess_only only)
+enum tess_err
+tess_entry_fits(const struct tess_entry *e, enum tess_only only)
 {
-	bool anon = e->object == NULL, unlocked = !(e->flags & TESS_ENTRY_LOCKED);
+	bool immutable = (e->flags & TESS_ENTRY_IMMUTABLE) != 0;
+	bool writable = (e->prot & TESS_PROT_WRITE) != 0;
 
-	switch (only) {
-	case TESS_ONLY_ANY:
-		return true;
-	case TESS_ONLY_ANON:
-		return anon;
-	case TESS_ONLY_UNLOCKED:
-		return unlocked;
-	case TESS_ONLY_ANON_UNLOCKED:
-		return anon && unlocked;
+	if (e->flags & TESS_ENTRY_SUBMAP)
+		return TESS_EINVAL;
+	if (immutable && (only & TESS_ONLY_MUTABLE))
+		return TESS_EPERM;
+	if (immutable && (only & TESS_ONLY_LOSABLE) && !writable && !(e->flags & TESS_ENTRY_SHARED))
+		return TESS_EPERM;
+	if ((only & TESS_ONLY_KEPT) && tess_entry_inherit(e) == TESS_INHERIT_ZERO)
+		return TESS_EPERM;
+	if (((only & TESS_ONLY_ANON) && e->object != NULL) ||
+	    ((only & TESS_ONLY_UNLOCKED) && tess_entry_is_kept(e)) ||
+	    ((only & TESS_ONLY_LOCKED) && !(e->flags & TESS_ENTRY_LOCKED)) ||
+	    ((only & TESS_ONLY_WRITABLE) && !writable))
+		return TESS_EINVAL;
+	return TESS_OK;
+}
+
+/* attr_passes: the entry stays as it is, and that is no error. */
+static bool
+attr_passes(const struct attr_change *c, const struct tess_entry *e)
+{
+	switch (c->what) {
+	case ATTR_PROT:
+		return (e->flags & TESS_ENTRY_GUARD) != 0;
+	case ATTR_INHERIT:
+		return (e->flags & TESS_ENTRY_GUARD) && c->value == TESS_INHERIT_ZERO;
+	case ATTR_ADVICE:
+	case ATTR_FLAGS:
+		break;
 	}
-	return false;
+	return (c->only & TESS_ONLY_SKIP) && tess_entry_fits(e, c->only) == TESS_EINVAL;
 }
 
 /* attr_apply: *to is *e with the change. */
@@ -48,6 +68,8 @@ static void
 attr_apply(const struct attr_change *c, const struct tess_entry *e, struct tess_entry *to)
 {
 	*to = *e;
+	if (attr_passes(c, e))
+		return;
 	switch (c->what) {
 	case ATTR_PROT:
 		to->prot = c->prot;
@@ -93,21 +115,36 @@ attr_note_own(struct tess_map_spans *own, const struct tess_entry *e, const stru
 	own->at[own->n++].end = hi;
 }
 
+/*
+ * attr_may: may this entry change?
+ *
+ * => STOP is Linux's walk, which asks for the maximum first; the others ask whether it may change at all
+ */
+static enum tess_err
+attr_may(const struct attr_change *c, const struct tess_entry *e, enum tess_holes holes)
+{
+	bool guard = (e->flags & TESS_ENTRY_GUARD) && !(e->flags & TESS_ENTRY_STACKGAP);
+	bool beyond = c->what == ATTR_PROT && !guard && (c->prot & ~e->maxprot) != 0;
+	enum tess_err err = TESS_EACCES;
+
+	if (!beyond || holes != TESS_HOLES_STOP)
+		err = attr_passes(c, e) ? TESS_OK : tess_entry_fits(e, c->only);
+	return err == TESS_OK && beyond ? TESS_EACCES : err;
+}
+
 /* attr_look: one entry of the survey. */
 static bool
 attr_look(const struct attr_change *c, struct tess_entry *e, tess_va lo, tess_va hi,
 	  enum tess_holes holes, struct attr_survey *s)
 {
+	enum tess_err err = attr_may(c, e, holes);
 	struct tess_entry to;
 
-	if (c->what == ATTR_PROT && (c->prot & ~e->maxprot) != 0) {
-		s->err = TESS_EACCES;
-		s->refuse = holes != TESS_HOLES_STOP;
-		s->stop = lo;
-		return false;
-	}
-	if (!tess_entry_is_only(e, c->only)) {
-		s->err = TESS_EINVAL;
+	if (err != TESS_OK) {
+		s->err = err;
+		s->refuse = (c->only & TESS_ONLY_ALL) != 0;
+		if (c->what == ATTR_PROT)
+			s->refuse = holes != TESS_HOLES_STOP;
 		s->stop = lo;
 		return false;
 	}
@@ -217,7 +254,11 @@ enum tess_err
 tess_map_set_prot(struct tess_map *map, tess_va start, tess_va end, tess_prot prot,
 		  enum tess_holes holes, uint64_t limit_data, struct tess_map_spans *own)
 {
-	struct attr_change c = {.what = ATTR_PROT, .prot = prot, .limit = limit_data, .own = own};
+	struct attr_change c = {.what = ATTR_PROT,
+				.prot = prot,
+				.only = TESS_ONLY_MUTABLE,
+				.limit = limit_data,
+				.own = own};
 
 	own->n = 0;
 
@@ -247,7 +288,9 @@ enum tess_err
 tess_map_inherit(struct tess_map *map, tess_va start, tess_va end, enum tess_inherit inherit,
 		 enum tess_holes holes)
 {
-	struct attr_change c = {.what = ATTR_INHERIT, .value = (uint8_t)inherit};
+	struct attr_change c = {.what = ATTR_INHERIT,
+				.value = (uint8_t)inherit,
+				.only = (enum tess_only)(TESS_ONLY_MUTABLE | TESS_ONLY_ALL)};
 
 	return attr_change_range(map, start, end, &c, holes);
 }

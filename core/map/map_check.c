@@ -44,7 +44,7 @@ check_allowed(void *ctx, tess_va va, struct tess_page *pg)
 	struct tess_anon *an;
 	tess_prot full, prot;
 
-	if (e == NULL || e->prot == TESS_PROT_NONE)
+	if (e == NULL || e->prot == TESS_PROT_NONE || tess_entry_is_guard(e))
 		return TESS_PROT_NONE;
 	full = e->prot | TESS_PROT_READ; /* fault.c: what can be used at all can be read */
 	if (e->amap == NULL)

@@ -29,7 +29,10 @@ fork_entry(struct tess_map *child, const struct tess_entry *e, struct tess_entry
 {
 	*to = *e;
 	to->held = 0;
-	to->flags &= (uint32_t) ~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT);
+	to->wired = 0;
+	to->flags &= (uint32_t) ~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT | TESS_ENTRY_TRANSITION);
+	if (e->flags & TESS_ENTRY_SUBMAP)
+		return false;
 	switch (tess_entry_inherit(e)) {
 	case TESS_INHERIT_NONE:
 		return false;
@@ -38,6 +41,7 @@ fork_entry(struct tess_map *child, const struct tess_entry *e, struct tess_entry
 			    e->amap->shared); /* fork_share_private() saw to it */
 		return true;
 	case TESS_INHERIT_ZERO:
+		to->flags &= (uint32_t)~TESS_ENTRY_GUARDED;
 		to->object = NULL;
 		to->off = 0;
 		break;

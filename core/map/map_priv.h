@@ -57,8 +57,12 @@ TESS_MUST_CHECK enum tess_err tess_map_limit(const struct tess_map *map, const s
 					     uint64_t len, const struct tess_map_limits *less,
 					     const struct tess_map_limits *limits);
 
-/* map_attr.c: does the entry belong to `only`? */
-bool tess_entry_is_only(const struct tess_entry *e, enum tess_only only);
+/* map_attr.c: does the entry belong to `only`?  OK, EINVAL, EPERM. */
+enum tess_err tess_entry_fits(const struct tess_entry *e, enum tess_only only);
+
+/* map_remove.c: may all of [start, end) go?  The first offender: EPERM, EINVAL, EFAULT a hole with REFUSE. */
+TESS_MUST_CHECK enum tess_err tess_map_going(struct tess_map *map, tess_va start, tess_va end,
+					     enum tess_holes holes);
 
 /*
  * map_share.c: give private entry `e` of the home amap an amap that a child's entry may share.

@@ -91,17 +91,38 @@ tess_map_strip_end(struct tess_strip *s)
 }
 
 enum tess_err
-tess_map_remove(struct tess_map *map, tess_va start, tess_va end)
+tess_map_going(struct tess_map *map, tess_va start, tess_va end, enum tess_holes holes)
+{
+	struct tess_entry *e;
+	tess_va at;
+
+	for (at = start; at < end; at = e->range.end) {
+		e = tess_map_next_rcu(map, at);
+		if (holes == TESS_HOLES_REFUSE && (e == NULL || e->range.start > at))
+			return TESS_EFAULT;
+		if (e == NULL || e->range.start >= end)
+			break;
+		if (e->flags & TESS_ENTRY_SUBMAP)
+			return TESS_EINVAL;
+		if (e->flags & TESS_ENTRY_IMMUTABLE)
+			return TESS_EPERM;
+	}
+	return TESS_OK;
+}
+
+enum tess_err
+tess_map_remove(struct tess_map *map, tess_va start, tess_va end, enum tess_holes holes)
 {
 	struct tess_map_edit ed;
 	struct tess_strip strip;
 	struct tess_entry *first;
-	enum tess_err e = TESS_OK;
+	enum tess_err e;
 
 	tess_map_edit_begin(&ed, map, start, end);
 	tess_map_strip_begin(&strip);
+	e = tess_map_going(map, start, end, holes);
 	first = tess_map_next_rcu(map, start);
-	if (first != NULL && first->range.start < end) {
+	if (e == TESS_OK && first != NULL && first->range.start < end) {
 		e = tess_map_strip_prepare(&strip, map, start, end);
 		if (e == TESS_OK) {
 			tess_map_edit_open(&ed, start, end);
@@ -161,13 +182,14 @@ tess_map_clear(struct tess_map *map)
 /*
  * discard_prepare: how far may it go (*stop), and private chunks for all of that.
  *
- * => OK; EFAULT holes; EINVAL an entry outside `only`: *stop is its start; NOMEM: *stop is start
+ * => OK; EFAULT holes; EINVAL, EPERM an entry outside `only`: *stop is its start, or start for ALL;
+ *    NOMEM: *stop is start
  */
 static enum tess_err
 discard_prepare(struct tess_map *map, tess_va start, tess_va end, enum tess_only only,
 		tess_va *stop)
 {
-	enum tess_err err = TESS_OK;
+	enum tess_err err = TESS_OK, fits;
 	struct tess_entry *e;
 	tess_va at = start;
 
@@ -179,11 +201,12 @@ discard_prepare(struct tess_map *map, tess_va start, tess_va end, enum tess_only
 		if (lo > at)
 			err = TESS_EFAULT;
 		at = hi;
-		if (!tess_entry_is_only(e, only)) {
-			*stop = lo;
-			return TESS_EINVAL;
+		fits = tess_entry_fits(e, only);
+		if (fits == TESS_EPERM || (fits != TESS_OK && !(only & TESS_ONLY_SKIP))) {
+			*stop = only & TESS_ONLY_ALL ? start : lo;
+			return fits;
 		}
-		if (e->amap != NULL &&
+		if (fits == TESS_OK && e->amap != NULL &&
 		    tess_amap_wipe_prepare(e->amap, tess_entry_slot(e, lo),
 					   (hi - lo) >> TESS_PAGE_SHIFT) != TESS_OK) {
 			*stop = start;
@@ -206,22 +229,62 @@ discard_entry(struct tess_map *map, struct tess_entry *e, tess_va lo, tess_va hi
 	tess_pmap_remove(map->pmap, lo, hi, g);
 }
 
+/* discard_mark: the entries get the flags; faults that hold an old one find it dead. */
+static enum tess_err
+discard_mark(struct tess_map_edit *ed, tess_va start, tess_va end, enum tess_only only,
+	     uint32_t set)
+{
+	struct tess_map *map = ed->map;
+	struct tess_entry *e, to;
+	enum tess_err err;
+
+	if (start < map->min)
+		start = map->min;
+	if (end > map->max)
+		end = map->max;
+	if (start >= end)
+		return TESS_OK;
+	tess_map_edit_open(ed, start, end);
+	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end;
+	     e = tess_map_next_rcu(map, e->range.end)) {
+		tess_va lo = start, hi = end;
+
+		strip_cut(e, &lo, &hi);
+		to = *e;
+		if (tess_entry_fits(e, only) == TESS_OK)
+			to.flags |= set;
+		tess_map_edit_put(ed, &to, lo, hi);
+	}
+	err = tess_map_edit_close(ed, end);
+	if (err == TESS_OK)
+		tess_map_edit_commit(ed);
+	return err;
+}
+
 enum tess_err
-tess_map_discard(struct tess_map *map, tess_va start, tess_va end, enum tess_only only)
+tess_map_discard(struct tess_map *map, tess_va start, tess_va end, enum tess_only only,
+		 uint32_t set)
 {
 	struct tess_map_edit ed;
 	struct tess_entry *e;
-	enum tess_err err;
+	enum tess_err err, marked = TESS_OK;
 	tess_va stop;
 
 	tess_map_edit_begin(&ed, map, start, end);
 	err = discard_prepare(map, start, end, only, &stop);
+	if (set != 0)
+		marked = discard_mark(&ed, start, stop, only, set);
+	if (marked != TESS_OK) {
+		err = marked;
+		stop = start;
+	}
 	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < stop;
 	     e = tess_map_next_rcu(map, e->range.end)) {
 		tess_va lo = start, hi = stop;
 
 		strip_cut(e, &lo, &hi);
-		discard_entry(map, e, lo, hi, &ed.g);
+		if (tess_entry_fits(e, only) == TESS_OK)
+			discard_entry(map, e, lo, hi, &ed.g);
 		if (hi == stop)
 			break;
 	}

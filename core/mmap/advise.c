@@ -96,10 +96,11 @@ advise_range(struct tess_space *sp, struct tess_span s, enum tess_madv advice)
 		return advise_fetch(map, s);
 	case TESS_MADV_DONTNEED:
 		if (sp->rules->dontneed_discards)
-			return tess_map_discard(map, s.start, s.end, TESS_ONLY_UNLOCKED);
+			return tess_map_discard(map, s.start, s.end, TESS_ONLY_UNLOCKED, 0);
 		return tess_map_hole(map, s.start, s.end) ? TESS_EFAULT : TESS_OK;
 	case TESS_MADV_FREE:
-		return tess_map_discard(map, s.start, s.end, TESS_ONLY_ANON_UNLOCKED);
+		return tess_map_discard(map, s.start, s.end,
+					(enum tess_only)(TESS_ONLY_ANON | TESS_ONLY_UNLOCKED), 0);
 	case TESS_MADV_DONTFORK:
 		return advise_flags(map, s, TESS_ENTRY_DONTFORK, 0, TESS_ONLY_ANY);
 	case TESS_MADV_DOFORK:

@@ -8,13 +8,20 @@
 static unsigned
 area_flags(const struct tess_entry *e)
 {
-	unsigned flags = 0;
+	static const struct {
+		uint32_t entry, area;
+	} same[] = {
+	    {TESS_ENTRY_SHARED, TESS_AREA_SHARED},     {TESS_ENTRY_GROWSDOWN, TESS_AREA_GROWSDOWN},
+	    {TESS_ENTRY_LOCKED, TESS_AREA_LOCKED},     {TESS_ENTRY_ONFAULT, TESS_AREA_LOCKONFAULT},
+	    {TESS_ENTRY_DONTDUMP, TESS_AREA_DONTDUMP}, {TESS_ENTRY_GUARD, TESS_AREA_GUARD},
+	    {TESS_ENTRY_GUARDED, TESS_AREA_GUARDED},   {TESS_ENTRY_IMMUTABLE, TESS_AREA_IMMUTABLE},
+	    {TESS_ENTRY_NOSYNC, TESS_AREA_NOSYNC},     {TESS_ENTRY_STACKGAP, TESS_AREA_STACKGAP},
+	    {TESS_ENTRY_SUBMAP, TESS_AREA_SUBMAP},     {TESS_ENTRY_DEVICE, TESS_AREA_DEVICE},
+	};
+	unsigned flags = e->wired != 0 ? TESS_AREA_WIRED : 0;
 
-	flags |= e->flags & TESS_ENTRY_SHARED ? TESS_AREA_SHARED : 0;
-	flags |= e->flags & TESS_ENTRY_GROWSDOWN ? TESS_AREA_GROWSDOWN : 0;
-	flags |= e->flags & TESS_ENTRY_LOCKED ? TESS_AREA_LOCKED : 0;
-	flags |= e->flags & TESS_ENTRY_ONFAULT ? TESS_AREA_LOCKONFAULT : 0;
-	flags |= e->flags & TESS_ENTRY_DONTDUMP ? TESS_AREA_DONTDUMP : 0;
+	for (unsigned i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		flags |= e->flags & same[i].entry ? same[i].area : 0;
 	return flags;
 }
 
@@ -158,7 +165,7 @@ dump_line(struct tess_entry *e, char line[96])
 	*at++ = e->prot & TESS_PROT_EXEC ? 'x' : '-';
 	*at++ = e->flags & TESS_ENTRY_SHARED ? 's' : 'p';
 	*at++ = ' ';
-	*at++ = "csnz"[tess_entry_inherit(e)];
+	*at++ = "csnzd"[tess_entry_inherit(e)];
 	*at++ = e->flags & TESS_ENTRY_GROWSDOWN ? 'd' : '-';
 	*at++ = e->flags & TESS_ENTRY_LOCKED ? 'l' : '-';
 	*at++ = e->amap != NULL && e->amap->shared ? 'a' : '-';

@@ -217,13 +217,12 @@ tess_munmap(struct tess_space *sp, tess_va addr, uint64_t len)
 		return tess_space_leave(sp->rules->munmap_len0);
 	if (s.start < map->min)
 		s.start = s.end < map->min ? s.end : map->min; /* nothing can be mapped there */
-	if (sp->rules->munmap_holes != TESS_HOLES_SKIP &&
-	    (s.start > addr || tess_map_hole(&sp->map, s.start, s.end)))
+	if (sp->rules->munmap_holes != TESS_HOLES_SKIP && s.start > addr)
 		return tess_space_leave(TESS_EINVAL); /* S63 */
 	if (s.start >= s.end)
 		return tess_space_leave(TESS_OK);
-	e = tess_map_remove(&sp->map, s.start, s.end);
-	return tess_space_leave(e);
+	e = tess_map_remove(&sp->map, s.start, s.end, sp->rules->munmap_holes);
+	return tess_space_leave(e == TESS_EFAULT ? TESS_EINVAL : e);
 }
 
 /* ---- System V ---- */
@@ -308,7 +307,7 @@ tess_shmdt(struct tess_space *sp, tess_va addr)
 	if (!tess_page_aligned(addr))
 		return tess_space_leave(TESS_EINVAL);
 	while (e == TESS_OK && shmdt_piece(sp, piece.end, addr, &object, &piece)) {
-		e = tess_map_remove(&sp->map, piece.start, piece.end);
+		e = tess_map_remove(&sp->map, piece.start, piece.end, TESS_HOLES_SKIP);
 		pieces++;
 	}
 	return tess_space_leave(pieces == 0 ? TESS_EINVAL : e);
@@ -371,7 +370,7 @@ brk_move(struct tess_space *sp, tess_va addr)
 	else if (to < from && !tess_map_any(&sp->map, to, from))
 		e = TESS_ENOMEM; /* nothing to take back: somebody unmapped the heap */
 	else if (to < from)
-		e = tess_map_remove(&sp->map, to, from);
+		e = tess_map_remove(&sp->map, to, from, TESS_HOLES_SKIP);
 	if (e == TESS_OK)
 		sp->brk = addr;
 	return e;

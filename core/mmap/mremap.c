@@ -168,7 +168,7 @@ remap_shrink(const struct remap *q)
 		return TESS_OK;
 	if (!tess_span_make(q->old, q->old_len, &s) || s.end > q->sp->map.max)
 		return TESS_EINVAL;
-	return tess_map_remove(&q->sp->map, q->old + q->new_len, s.end);
+	return tess_map_remove(&q->sp->map, q->old + q->new_len, s.end, TESS_HOLES_SKIP);
 }
 
 enum tess_err

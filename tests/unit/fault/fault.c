@@ -280,7 +280,7 @@ static void
 unmap_meanwhile(void)
 {
 	pager.meanwhile = NULL;
-	assert_int_equal(tess_map_remove(&map, at(10), at(13)), TESS_OK);
+	assert_int_equal(tess_map_remove(&map, at(10), at(13), TESS_HOLES_SKIP), TESS_OK);
 }
 
 static void
@@ -461,7 +461,7 @@ map_fault_sees_dead_when_it_enters(void **state)
 	insert(10, 1, RW, o, TESS_ENTRY_SHARED);
 	h = (struct holder){.lock = &o->lock, .rank = TESS_RANK_OBJECT};
 	race_begin(&h, &f);
-	assert_int_equal(tess_map_remove(&map, at(10), at(11)), TESS_OK);
+	assert_int_equal(tess_map_remove(&map, at(10), at(11), TESS_HOLES_SKIP), TESS_OK);
 	race_let_go(&h);
 	race_end(&f);
 	assert_int_equal(f.err, TESS_SIGSEGV);

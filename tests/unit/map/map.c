@@ -80,7 +80,7 @@ insert_object(unsigned page, unsigned n, tess_off off, uint32_t flags)
 static void
 removes(unsigned page, unsigned n)
 {
-	assert_int_equal(tess_map_remove(&map, at(page), at(page + n)), TESS_OK);
+	assert_int_equal(tess_map_remove(&map, at(page), at(page + n), TESS_HOLES_SKIP), TESS_OK);
 	tess_map_check(&map);
 }
 
@@ -226,7 +226,7 @@ map_insert_places_from_the_top_down(void **state)
 	assert_int_equal(va, at(16));
 	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_OK);
 	assert_int_equal(va, TOP - 12 * PAGE);
-	assert_int_equal(tess_map_remove(&map, TOP - 4 * PAGE, TOP), TESS_OK);
+	assert_int_equal(tess_map_remove(&map, TOP - 4 * PAGE, TOP, TESS_HOLES_SKIP), TESS_OK);
 	tess_map_check(&map);
 	new.addr = 0;
 	assert_int_equal(tess_map_insert(&map, &new, &va), TESS_OK);
@@ -327,7 +327,7 @@ map_extend(void **state)
 static enum tess_err
 remove_middle(void)
 {
-	return tess_map_remove(&map, at(12), at(14));
+	return tess_map_remove(&map, at(12), at(14), TESS_HOLES_SKIP);
 }
 
 static void
@@ -443,7 +443,8 @@ map_inherit_advise_flags_merge_again(void **state)
 				       TESS_HOLES_REFUSE, 2 * PAGE),
 			 TESS_OK);
 	assert_int_equal(map.locked, 2 * PAGE);
-	assert_int_equal(tess_map_discard(&map, at(10), at(16), TESS_ONLY_UNLOCKED), TESS_EINVAL);
+	assert_int_equal(tess_map_discard(&map, at(10), at(16), TESS_ONLY_UNLOCKED, 0),
+			 TESS_EINVAL);
 	assert_int_equal(tess_map_mark(&map, at(10), at(16), 0, TESS_ENTRY_LOCKED, TESS_ONLY_ANY,
 				       TESS_HOLES_REFUSE, 0),
 			 TESS_OK);
@@ -458,12 +459,12 @@ map_discard(void **state)
 	insert(10, 6, RW);
 	for (unsigned i = 10; i < 16; i++)
 		fill(i, i);
-	assert_int_equal(tess_map_discard(&map, at(11), at(13), TESS_ONLY_ANY), TESS_OK);
+	assert_int_equal(tess_map_discard(&map, at(11), at(13), TESS_ONLY_ANY, 0), TESS_OK);
 	EXPECT(&map, "a-10rw");
 	assert_int_equal(number(11), 0);
 	assert_int_equal(number(13), 13);
 	assert_false(tess_pmap_extract(map.pmap, at(12), NULL, NULL));
-	assert_int_equal(tess_map_discard(&map, at(15), at(20), TESS_ONLY_ANY), TESS_EFAULT);
+	assert_int_equal(tess_map_discard(&map, at(15), at(20), TESS_ONLY_ANY, 0), TESS_EFAULT);
 	assert_int_equal(number(15), 0);
 }
 
@@ -545,7 +546,7 @@ map_fork_shares(void **state)
 	/* The first to leave frees nothing; pages nobody covers go at once. */
 	removes(11, 1);
 	assert_int_equal(number_in(&child, 11), 11);
-	assert_int_equal(tess_map_remove(&child, at(11), at(12)), TESS_OK);
+	assert_int_equal(tess_map_remove(&child, at(11), at(12), TESS_HOLES_SKIP), TESS_OK);
 	tess_anon_room_check();
 	assert_int_equal(tess_pool_out(&tess_machine()->anon->anons), 1);
 	/* Cut at its front: the slot goes along. */
