@@ -471,13 +471,42 @@ exec_op(struct exec *x, struct exec_answer *a)
 	exec_compare(x, s, a);
 }
 
+/* The looker-on after an op: false: the program ends here. */
+static bool
+exec_watched(struct exec *x, int space, const struct exec_answer *a)
+{
+	const struct exec_watch *w = x->o->watch;
+
+	return w == NULL || w->after(w->ctx, x->op, a, space < 0 ? NULL : x->space[space].core);
+}
+
+static void
+exec_watch_end(struct exec *x)
+{
+	const struct exec_watch *w = x->o->watch;
+
+	if (w == NULL)
+		return;
+	for (int i = 0; i < x->nspaces; i++)
+		if (x->space[i].core != NULL)
+			w->space(w->ctx, i, x->space[i].core);
+	for (int i = 0; i < x->nfiles; i++)
+		w->file(w->ctx, x->file[i].name, x->file[i].kind, x->file[i].object);
+}
+
 static void
 exec_loop(struct exec *x)
 {
-	for (uint32_t i = 0; i < x->p->n && !exec_diverged(x); i++) {
+	const struct exec_watch *w = x->o->watch;
+	bool go = true;
+
+	for (uint32_t i = 0; i < x->p->n && !exec_diverged(x) && go; i++) {
 		struct exec_answer a = {.kind = RESULT_NONE};
+		int space = x->current;
 
 		x->op = &x->p->op[i];
+		if (w != NULL && !w->before(w->ctx, x->op))
+			continue;
 		exec_op(x, &a);
 		x->res->calls++;
 		if (x->op->result != PROGRAM_NO_REG)
@@ -486,12 +515,15 @@ exec_loop(struct exec *x)
 						    ? 0
 						    : UINT64_MAX;
 		exec_print(x, &a);
+		go = exec_watched(x, space, &a);
 		if (a.room != 0)
 			x->mem->put(x->mem, a.bytes, a.room);
 		if (x->o->check && !exec_diverged(x))
 			exec_check(x);
 	}
 	x->op = NULL;
+	if (go)
+		exec_watch_end(x);
 }
 
 /* Everything is compared once more, and taken down. */

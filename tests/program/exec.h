@@ -22,11 +22,46 @@ struct exec_files {
 	void *ctx;
 };
 
+/* What a call answered. */
+enum exec_kind {
+	RESULT_NONE,
+	RESULT_ERR,
+	RESULT_VALUE,
+	RESULT_BYTE,
+	RESULT_BYTES,
+	RESULT_SYS
+};
+
+struct exec_answer {
+	enum exec_kind kind;
+	enum tess_err err;  /* of the core */
+	enum tess_err want; /* of the model */
+	uint64_t value, want_value;
+	unsigned char *bytes;
+	uint64_t nbytes, room;
+	const char *word; /* RESULT_SYS: an errno the core does not have */
+};
+
+/* Who looks on while a program runs, and changes nothing. */
+struct exec_watch {
+	void *ctx;
+	/* before an op: false: it is passed over */
+	bool (*before)(void *ctx, const struct program_op *op);
+	/* after it: sp made the call, NULL: it is gone; false: the program ends here */
+	bool (*after)(void *ctx, const struct program_op *op, const struct exec_answer *a,
+		      struct tess_space *sp);
+	/* at the end, while all of it lives: each space that is left, then each file */
+	void (*space)(void *ctx, int number, struct tess_space *sp);
+	void (*file)(void *ctx, const char *name, enum tess_handle_kind kind,
+		     struct tess_object *o);
+};
+
 struct exec_options {
 	bool model;                               /* hold everything against the model */
 	bool check;                               /* all walkers after every call */
 	unsigned max_spaces;                      /* fork() beyond answers EAGAIN; 0: 64 */
 	const struct exec_files *files;           /* NULL: files in memory, env_file() */
+	const struct exec_watch *watch;           /* NULL: nobody */
 	uint64_t limit[TESS_LIMIT_COUNT];         /* of space 0; as in tess_space_config */
 	void (*out)(void *ctx, const char *text); /* results, as program-format says; NULL: none */
 	void *ctx;

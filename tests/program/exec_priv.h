@@ -43,26 +43,6 @@ struct exec_space {
 	struct exec_fd fd[EXEC_FDS];
 };
 
-/* What a call answered. */
-enum exec_kind {
-	RESULT_NONE,
-	RESULT_ERR,
-	RESULT_VALUE,
-	RESULT_BYTE,
-	RESULT_BYTES,
-	RESULT_SYS
-};
-
-struct exec_answer {
-	enum exec_kind kind;
-	enum tess_err err;  /* of the core */
-	enum tess_err want; /* of the model */
-	uint64_t value, want_value;
-	unsigned char *bytes;
-	uint64_t nbytes, room;
-	const char *word; /* RESULT_SYS: an errno the core does not have */
-};
-
 struct exec {
 	const struct program *p;
 	const struct exec_options *o;
