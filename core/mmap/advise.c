@@ -1,17 +1,76 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * advise.c: madvise: advice, and orders dressed as advice.
+ *
+ * An advice is a row of one table: what it does, with which words, to which entries.  What a personality knows is a
+ * set of bits in its rules; what does not fit is an error there, or (bsd) passed over.
  */
 #include "space.h"
 
-/* advise_flags: advice that is a flag of the entry. */
-static enum tess_err
-advise_flags(struct tess_map *map, struct tess_span s, uint32_t set, uint32_t clear,
-	     enum tess_only only)
-{
-	return tess_map_mark(map, s.start, s.end, set, clear, only, TESS_HOLES_REPORT,
-			     TESS_LIMIT_INFINITY);
-}
+/* What an advice does. */
+enum advise_do {
+	ADVISE_REFUSE,  /* EINVAL: no system does it */
+	ADVISE_DENY,    /* EPERM: it takes a privilege */
+	ADVISE_ADVICE,  /* the entry's expected use: `set` */
+	ADVISE_MARK,    /* entry flags: `set`, `clear` */
+	ADVISE_FETCH,   /* WILLNEED */
+	ADVISE_DISCARD, /* private pages go; `set` */
+	ADVISE_KEEP,    /* DONTNEED: DISCARD in linux, elsewhere nothing is lost */
+	ADVISE_READ,    /* populate */
+	ADVISE_WRITE,
+	ADVISE_PUNCH, /* zeros in the object */
+	ADVISE_ZERO,  /* zeros, whoever owns them */
+};
+
+struct advise_row {
+	uint8_t what; /* enum advise_do */
+	uint32_t set, clear;
+	unsigned only; /* TESS_ONLY_* */
+};
+
+static const struct advise_row advise_rows[TESS_MADV_COUNT] = {
+    [TESS_MADV_NORMAL] = {ADVISE_ADVICE, TESS_ADVICE_NORMAL, 0, 0},
+    [TESS_MADV_RANDOM] = {ADVISE_ADVICE, TESS_ADVICE_RANDOM, 0, 0},
+    [TESS_MADV_SEQUENTIAL] = {ADVISE_ADVICE, TESS_ADVICE_SEQUENTIAL, 0, 0},
+    [TESS_MADV_WILLNEED] = {ADVISE_FETCH, 0, 0, 0},
+    [TESS_MADV_DONTNEED] = {ADVISE_KEEP, 0, 0, TESS_ONLY_UNLOCKED | TESS_ONLY_LOSABLE},
+    [TESS_MADV_FREE] = {ADVISE_DISCARD, 0, 0,
+			TESS_ONLY_ANON | TESS_ONLY_UNLOCKED | TESS_ONLY_LOSABLE},
+    [TESS_MADV_DONTFORK] = {ADVISE_MARK, TESS_ENTRY_DONTFORK, 0, TESS_ONLY_LOSABLE},
+    [TESS_MADV_DOFORK] = {ADVISE_MARK, 0, TESS_ENTRY_DONTFORK, 0},
+    [TESS_MADV_WIPEONFORK] = {ADVISE_MARK, TESS_ENTRY_WIPE, 0, TESS_ONLY_ANON | TESS_ONLY_LOSABLE},
+    [TESS_MADV_KEEPONFORK] = {ADVISE_MARK, 0, TESS_ENTRY_WIPE, 0},
+    [TESS_MADV_DONTDUMP] = {ADVISE_MARK, TESS_ENTRY_DONTDUMP, 0, 0},
+    [TESS_MADV_DODUMP] = {ADVISE_MARK, 0, TESS_ENTRY_DONTDUMP, 0},
+    /* hints about mechanisms this core decides on by itself: what can be seen is that a hole is ENOMEM */
+    [TESS_MADV_HUGEPAGE] = {ADVISE_MARK, 0, 0, 0},
+    [TESS_MADV_NOHUGEPAGE] = {ADVISE_MARK, 0, 0, 0},
+    [TESS_MADV_MERGEABLE] = {ADVISE_MARK, 0, 0, 0},
+    [TESS_MADV_UNMERGEABLE] = {ADVISE_MARK, 0, 0, 0},
+    /* nothing pages out yet: what can be seen is the refusal */
+    [TESS_MADV_COLD] = {ADVISE_MARK, 0, 0, TESS_ONLY_UNLOCKED},
+    [TESS_MADV_PAGEOUT] = {ADVISE_MARK, 0, 0, TESS_ONLY_UNLOCKED},
+    [TESS_MADV_POPULATE_READ] = {ADVISE_READ, 0, 0, 0},
+    [TESS_MADV_POPULATE_WRITE] = {ADVISE_WRITE, 0, 0, 0},
+    [TESS_MADV_REMOVE] = {ADVISE_PUNCH, 0, 0, 0},
+    [TESS_MADV_DONTNEED_LOCKED] = {ADVISE_DISCARD, 0, 0, TESS_ONLY_LOSABLE},
+    [TESS_MADV_COLLAPSE] = {ADVISE_REFUSE, 0, 0, 0}, /* there are no superpages */
+    [TESS_MADV_HWPOISON] = {ADVISE_DENY, 0, 0, 0},
+    [TESS_MADV_SOFT_OFFLINE] = {ADVISE_DENY, 0, 0, 0},
+    [TESS_MADV_GUARD_INSTALL] = {ADVISE_DISCARD, TESS_ENTRY_GUARDED, 0,
+				 TESS_ONLY_UNLOCKED | TESS_ONLY_LOSABLE},
+    [TESS_MADV_GUARD_REMOVE] = {ADVISE_MARK, 0, TESS_ENTRY_GUARDED, 0},
+    [TESS_MADV_NOSYNC] = {ADVISE_MARK, TESS_ENTRY_NOSYNC, 0, 0},
+    [TESS_MADV_AUTOSYNC] = {ADVISE_MARK, 0, TESS_ENTRY_NOSYNC, 0},
+    [TESS_MADV_PROTECT] = {ADVISE_DENY, 0, 0, 0},
+    [TESS_MADV_SPACEAVAIL] = {ADVISE_REFUSE, 0, 0, 0},
+    [TESS_MADV_ZERO] = {ADVISE_ZERO, 0, 0, 0},
+    [TESS_MADV_FREE_REUSABLE] = {ADVISE_DISCARD, 0, 0,
+				 TESS_ONLY_ANON | TESS_ONLY_UNLOCKED | TESS_ONLY_LOSABLE},
+    /* what was freed is zeros already: what can be seen is the refusal */
+    [TESS_MADV_FREE_REUSE] = {ADVISE_MARK, 0, 0, TESS_ONLY_ANON | TESS_ONLY_WRITABLE},
+    [TESS_MADV_CAN_REUSE] = {ADVISE_MARK, 0, 0, TESS_ONLY_ANON | TESS_ONLY_WRITABLE},
+};
 
 /* advise_fetch: WILLNEED: bring the objects' pages in; what cannot be read is left to the fault. */
 static enum tess_err
@@ -79,72 +138,199 @@ advise_populate(struct tess_map *map, struct tess_span s, enum tess_access acces
 	return TESS_OK;
 }
 
+/* One entry's part of a range whose object gets zeros. */
+struct advise_part {
+	tess_va start, end;
+	struct tess_object *object; /* referenced; NULL: private memory */
+	tess_off off;
+};
+
+/* part_punch: MADV_REMOVE: may the object of `e` get a hole?  (mm/madvise.c, madvise_remove) */
+static enum tess_err
+part_punch(const struct tess_entry *e)
+{
+	if ((e->flags & TESS_ENTRY_LOCKED) || e->object == NULL)
+		return TESS_EINVAL;
+	return (e->flags & TESS_ENTRY_SHARED) && (e->maxprot & TESS_PROT_WRITE) ? TESS_OK
+										: TESS_EACCES;
+}
+
+/* part_zero: MADV_ZERO of XNU: anonymous memory that may be written. */
+static enum tess_err
+part_zero(const struct tess_entry *e)
+{
+	if ((e->object != NULL && !tess_object_is_zero(e->object)) ||
+	    (e->object != NULL && !(e->flags & TESS_ENTRY_SHARED)))
+		return TESS_EINVAL;
+	if (e->flags & (TESS_ENTRY_GUARD | TESS_ENTRY_SUBMAP))
+		return TESS_EINVAL;
+	return e->prot & TESS_PROT_WRITE ? TESS_OK : TESS_EACCES;
+}
+
+/* part_next: the next mapped part at or after p->end.  false: none before `end`; *err: why not this one. */
+static bool
+part_next(struct tess_map *map, tess_va end, enum advise_do what, struct advise_part *p,
+	  enum tess_err *err)
+{
+	struct tess_entry *e;
+	bool found = false;
+
+	tess_rcu_enter();
+	e = tess_map_next_rcu(map, p->end);
+	if (e != NULL && e->range.start < end) {
+		found = true;
+		p->start = e->range.start > p->end ? e->range.start : p->end;
+		p->end = e->range.end < end ? e->range.end : end;
+		*err = what == ADVISE_PUNCH ? part_punch(e) : part_zero(e);
+		p->object = NULL;
+		if (e->object != NULL) {
+			p->off = e->off + (p->start - e->range.start);
+			if (tess_object_ref_try(e->object))
+				p->object = e->object;
+			else
+				p->end = p->start; /* it is going: look again */
+		}
+	}
+	tess_rcu_exit();
+	return found;
+}
+
+/* advise_zeros: REMOVE and ZERO: part by part; the first that refuses ends it. */
+static enum tess_err
+advise_zeros(struct tess_map *map, struct tess_span s, enum advise_do what)
+{
+	enum tess_err hole = tess_map_hole(map, s.start, s.end) ? TESS_EFAULT : TESS_OK;
+	struct advise_part p = {.end = s.start};
+	enum tess_err e = TESS_OK;
+
+	while (p.end < s.end && e == TESS_OK && part_next(map, s.end, what, &p, &e)) {
+		if (e == TESS_OK && p.object != NULL)
+			e = tess_object_zero(p.object, p.off, p.end - p.start);
+		else if (e == TESS_OK)
+			e = tess_map_discard(map, p.start, p.end, TESS_ONLY_LOSABLE, 0);
+		if (p.object != NULL)
+			tess_object_unref(p.object);
+	}
+	return e != TESS_OK ? e : hole;
+}
+
+/* advise_only: which entries a row takes; bsd passes over the others. */
+static enum tess_only
+advise_only(const struct tess_rules *ru, const struct advise_row *row)
+{
+	unsigned skip = ru->madv_skips && row->only != 0 ? TESS_ONLY_SKIP : 0;
+
+	return (enum tess_only)(row->only | skip);
+}
+
+/* advise_sealed: bsd: is something in the range immutable?  (OpenBSD's uvm_map_clean() asks first) */
+static bool
+advise_sealed(struct tess_map *map, struct tess_span s)
+{
+	bool sealed = false;
+	struct tess_entry *e;
+
+	tess_rcu_enter();
+	for (e = tess_map_next_rcu(map, s.start); e != NULL && e->range.start < s.end && !sealed;
+	     e = tess_map_next_rcu(map, e->range.end)) {
+		sealed = (e->flags & TESS_ENTRY_IMMUTABLE) != 0;
+		if (e->range.end >= s.end)
+			break;
+	}
+	tess_rcu_exit();
+	return sealed;
+}
+
 /* advise_range: one advice over a checked range.  EFAULT: a hole; the mapped parts are done. */
 static enum tess_err
-advise_range(struct tess_space *sp, struct tess_span s, enum tess_madv advice)
+advise_range(struct tess_space *sp, struct tess_span s, const struct advise_row *row)
 {
+	enum tess_only only = advise_only(sp->rules, row);
 	struct tess_map *map = &sp->map;
 
-	switch (advice) {
-	case TESS_MADV_NORMAL:
-	case TESS_MADV_RANDOM:
-	case TESS_MADV_SEQUENTIAL:
-		return tess_map_advise(map, s.start, s.end,
-				       (enum tess_advice)(advice - TESS_MADV_NORMAL),
+	switch ((enum advise_do)row->what) {
+	case ADVISE_ADVICE:
+		return tess_map_advise(map, s.start, s.end, (enum tess_advice)row->set,
 				       TESS_HOLES_REPORT);
-	case TESS_MADV_WILLNEED:
+	case ADVISE_MARK:
+		return tess_map_mark(map, s.start, s.end, row->set, row->clear, only,
+				     TESS_HOLES_REPORT, TESS_LIMIT_INFINITY);
+	case ADVISE_FETCH:
 		return advise_fetch(map, s);
-	case TESS_MADV_DONTNEED:
-		if (sp->rules->dontneed_discards)
-			return tess_map_discard(map, s.start, s.end, TESS_ONLY_UNLOCKED, 0);
-		return tess_map_hole(map, s.start, s.end) ? TESS_EFAULT : TESS_OK;
-	case TESS_MADV_FREE:
-		return tess_map_discard(map, s.start, s.end,
-					(enum tess_only)(TESS_ONLY_ANON | TESS_ONLY_UNLOCKED), 0);
-	case TESS_MADV_DONTFORK:
-		return advise_flags(map, s, TESS_ENTRY_DONTFORK, 0, TESS_ONLY_ANY);
-	case TESS_MADV_DOFORK:
-		return advise_flags(map, s, 0, TESS_ENTRY_DONTFORK, TESS_ONLY_ANY);
-	case TESS_MADV_WIPEONFORK:
-		return advise_flags(map, s, TESS_ENTRY_WIPE, 0, TESS_ONLY_ANON);
-	case TESS_MADV_KEEPONFORK:
-		return advise_flags(map, s, 0, TESS_ENTRY_WIPE, TESS_ONLY_ANY);
-	case TESS_MADV_DONTDUMP:
-		return advise_flags(map, s, TESS_ENTRY_DONTDUMP, 0, TESS_ONLY_ANY);
-	case TESS_MADV_DODUMP:
-		return advise_flags(map, s, 0, TESS_ENTRY_DONTDUMP, TESS_ONLY_ANY);
-	case TESS_MADV_COLD:
-	case TESS_MADV_PAGEOUT: /* nothing pages out yet: only the refusal can be seen */
-		return advise_flags(map, s, 0, 0, TESS_ONLY_UNLOCKED);
-	case TESS_MADV_POPULATE_READ:
+	case ADVISE_KEEP:
+		if (!sp->rules->dontneed_discards)
+			return tess_map_hole(map, s.start, s.end) ? TESS_EFAULT : TESS_OK;
+		/* FALLTHROUGH */
+	case ADVISE_DISCARD:
+		if (sp->rules->madv_skips && advise_sealed(map, s))
+			return TESS_EPERM; /* D19: before anything is done */
+		return tess_map_discard(map, s.start, s.end, only, row->set);
+	case ADVISE_READ:
 		return advise_populate(map, s, TESS_ACCESS_READ);
-	case TESS_MADV_POPULATE_WRITE:
+	case ADVISE_WRITE:
 		return advise_populate(map, s, TESS_ACCESS_WRITE);
-	case TESS_MADV_HUGEPAGE: /* hints about mechanisms this core decides on by itself */
-	case TESS_MADV_NOHUGEPAGE:
-	case TESS_MADV_MERGEABLE:
-	case TESS_MADV_UNMERGEABLE:
-		return tess_map_hole(map, s.start, s.end) ? TESS_EFAULT : TESS_OK;
-	default:
+	case ADVISE_PUNCH:
+	case ADVISE_ZERO:
+		return advise_zeros(map, s, (enum advise_do)row->what);
+	case ADVISE_REFUSE:
+	case ADVISE_DENY:
 		break;
 	}
-	return TESS_EINVAL;
+	return row->what == ADVISE_DENY ? TESS_EPERM : TESS_EINVAL;
+}
+
+/* advise_hole: what a hole is to the caller. */
+static enum tess_err
+advise_hole(const struct tess_rules *ru, const struct advise_row *row, enum tess_err e)
+{
+	if (e != TESS_EFAULT || row->what == ADVISE_READ || row->what == ADVISE_WRITE)
+		return e;
+	return ru->madv_skips ? TESS_OK : TESS_ENOMEM;
+}
+
+/* advise: `row` over [addr, addr + len), checked. */
+static enum tess_err
+advise(struct tess_space *sp, tess_va addr, uint64_t len, const struct advise_row *row)
+{
+	const struct tess_rules *ru = sp->rules;
+	struct tess_span s;
+
+	if (!tess_page_aligned(addr) && !ru->truncates)
+		return TESS_EINVAL;
+	if (!tess_span_make(addr, len, &s))
+		return TESS_EINVAL;
+	if (len == 0)
+		return TESS_OK;
+	return advise_hole(ru, row, advise_range(sp, s, row));
+}
+
+static bool
+advise_known(const struct tess_rules *ru, enum tess_madv advice)
+{
+	return (unsigned)advice < TESS_MADV_UNKNOWN &&
+	       (ru->madv_known & (uint64_t)1 << advice) != 0;
 }
 
 enum tess_err
 tess_madvise(struct tess_space *sp, tess_va addr, uint64_t len, enum tess_madv advice)
 {
-	struct tess_span s;
-	enum tess_err e;
-
-	if ((unsigned)advice >= TESS_MADV_UNKNOWN || !tess_page_aligned(addr) ||
-	    !tess_span_make(addr, len, &s))
+	if (sp->rules->madv_known == 0)
+		return tess_space_leave(TESS_EOPNOTSUPP); /* S4 */
+	if (!advise_known(sp->rules, advice))
 		return tess_space_leave(TESS_EINVAL);
-	if (s.start == s.end)
-		return tess_space_leave(TESS_OK);
-	e = advise_range(sp, s, advice);
-	if (e == TESS_EFAULT && advice != TESS_MADV_POPULATE_READ &&
-	    advice != TESS_MADV_POPULATE_WRITE)
-		e = TESS_ENOMEM;
-	return tess_space_leave(e);
+	return tess_space_leave(advise(sp, addr, len, &advise_rows[advice]));
+}
+
+enum tess_err
+tess_posix_madvise(struct tess_space *sp, tess_va addr, uint64_t len, enum tess_madv advice)
+{
+	/* The data stays, so all that is left of DONTNEED is the look at the range. */
+	static const struct advise_row keep = {ADVISE_MARK, 0, 0, 0};
+
+	if (sp->rules->madv_known == 0)
+		return tess_space_leave(TESS_EOPNOTSUPP); /* S4 */
+	if ((unsigned)advice > TESS_MADV_DONTNEED)
+		return tess_space_leave(TESS_EINVAL);
+	return tess_space_leave(
+	    advise(sp, addr, len, advice == TESS_MADV_DONTNEED ? &keep : &advise_rows[advice]));
 }

@@ -39,9 +39,13 @@ tess_span_make(tess_va addr, uint64_t len, struct tess_span *s)
 struct tess_map_limits
 tess_space_limits(const struct tess_space *sp)
 {
+	const struct tess_rules *ru = sp->rules;
+
 	return (struct tess_map_limits){
-	    .bytes = tess_load_relaxed(&sp->limit[TESS_LIMIT_AS]),
-	    .data = tess_load_relaxed(&sp->limit[TESS_LIMIT_DATA]),
+	    .bytes =
+		ru->limit_as ? tess_load_relaxed(&sp->limit[TESS_LIMIT_AS]) : TESS_LIMIT_INFINITY,
+	    .data = ru->limit_data ? tess_load_relaxed(&sp->limit[TESS_LIMIT_DATA])
+				   : TESS_LIMIT_INFINITY,
 	    .locked = tess_load_relaxed(&sp->limit[TESS_LIMIT_MEMLOCK]),
 	};
 }

@@ -114,7 +114,8 @@ struct tess_mmap_room {
 	struct tess_pool spaces;
 };
 
-#define TESS_STACK_GAP (256 * TESS_PAGE_SIZE) /* stack_guard_gap of Linux since 4.11 */
+#define TESS_STACK_GAP  (256 * TESS_PAGE_SIZE) /* stack_guard_gap of Linux since 4.11 */
+#define TESS_STACK_STEP ((uint64_t)128 << 10)  /* sgrowsiz of FreeBSD: what a MAP_STACK grows by */
 
 TESS_MUST_CHECK enum tess_err tess_mmap_room_init(struct tess_machine *m);
 void tess_mmap_room_fini(struct tess_machine *m);
@@ -132,6 +133,32 @@ struct tess_span {
  * => false: it wraps, before or after rounding (D6)
  */
 bool tess_span_make(tess_va addr, uint64_t len, struct tess_span *s);
+
+/* A call of mmap on its way: the arguments as the personality sees them, and what the map will get. */
+struct tess_mmap_plan {
+	struct tess_mmap_args a; /* without what the personality does not know */
+	struct tess_map_new n;
+	unsigned asked;   /* flags as they came */
+	uint64_t pageoff; /* bsd: offset % page, added to the result */
+	bool anon;        /* no descriptor stands behind it */
+};
+void tess_mmap_plan_init(struct tess_mmap_plan *p, struct tess_space *sp,
+			 const struct tess_mmap_args *a);
+/*
+ * tess_mmap_check: every check before the map is asked (order.c); fills p->n but for the object and the place.
+ * tess_mmap_check_shm: the same for an attachment, which every system does alike.
+ *
+ * => OK with p->n.len 0: this system lets a length of 0 pass; nothing is mapped
+ */
+TESS_MUST_CHECK enum tess_err tess_mmap_check(struct tess_space *sp, struct tess_mmap_plan *p);
+TESS_MUST_CHECK enum tess_err tess_mmap_check_shm(struct tess_space *sp, struct tess_mmap_plan *p);
+/* tess_mmap_place: how a place is looked for: addr, align, bounds, direction of *n (place.c). */
+void tess_mmap_place(struct tess_space *sp, const struct tess_mmap_args *a, struct tess_map_new *n);
+/* tess_mmap_bound: where a mapping must end at the latest: the map's end, 32BIT, UPPER_LIMIT. */
+tess_va tess_mmap_bound(const struct tess_map *map, const struct tess_mmap_args *a);
+/* tess_mmap_fill: fault in what MAP_POPULATE or locking asks for; what cannot be is left out. */
+void tess_mmap_fill(struct tess_space *sp, const struct tess_mmap_args *a,
+		    const struct tess_map_new *n, tess_va start);
 
 /* The limits of the space as the map takes them. */
 struct tess_map_limits tess_space_limits(const struct tess_space *sp);

@@ -261,6 +261,21 @@ tess_object_prefetch(struct tess_object *o, tess_idx idx)
 	return there ? TESS_OK : tess_object_fetch(o, idx);
 }
 
+void
+tess_object_wait_page(struct tess_object *o, tess_idx idx, struct tess_gather *g)
+{
+	struct tess_page *pg;
+
+	tess_spin_unlock(&o->lock, TESS_RANK_OBJECT);
+	tess_gather_finish(g); /* nothing may be owed while this sleeps */
+	tess_spin_lock(&o->lock, TESS_RANK_OBJECT);
+	pg = tess_radix_lookup_rcu(&o->pages, idx);
+	if (pg == NULL || !(tess_load_relaxed(&pg->attrs) & TESS_PAGE_BUSY))
+		return;
+	tess_object_wait_unlock(o, pg);
+	tess_spin_lock(&o->lock, TESS_RANK_OBJECT);
+}
+
 /*
  * tess_object_drop_pages: free every page from `first` on; waits for busy ones.
  *
@@ -277,8 +292,7 @@ tess_object_drop_pages(struct tess_object *o, tess_idx first)
 	tess_spin_lock(&o->lock, TESS_RANK_OBJECT);
 	while ((pg = tess_radix_next_rcu(&o->pages, &idx, TESS_IDX_ALL)) != NULL) {
 		if (tess_load_relaxed(&pg->attrs) & TESS_PAGE_BUSY) {
-			tess_object_wait_unlock(o, pg);
-			tess_spin_lock(&o->lock, TESS_RANK_OBJECT);
+			tess_object_wait_page(o, idx, &g);
 			continue;
 		}
 		tess_page_protect(pg, TESS_PROT_NONE, &g);

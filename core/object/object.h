@@ -88,6 +88,13 @@ TESS_MUST_CHECK enum tess_err tess_object_fetch(struct tess_object *o, tess_idx 
 /* tess_object_prefetch: fetch page idx if it is absent and inside the object; a zero object needs nothing. */
 TESS_MUST_CHECK enum tess_err tess_object_prefetch(struct tess_object *o, tess_idx idx);
 
+/* tess_object_is_zero: are its pages born zero and kept in memory only? */
+static inline bool
+tess_object_is_zero(const struct tess_object *o)
+{
+	return o->ops == NULL;
+}
+
 /* tess_object_check: I-OBJ-*.  Quiescent. */
 void tess_object_check(struct tess_object *o);
 

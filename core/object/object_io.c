@@ -254,3 +254,76 @@ tess_object_set_size(struct tess_object *o, uint64_t size)
 	tess_rcu_poll();
 	return TESS_OK;
 }
+
+/* object_zero_page: one page becomes zeros; beyond the end nothing happens. */
+static enum tess_err
+object_zero_page(struct tess_object *o, tess_idx idx)
+{
+	struct tess_page *pg;
+	enum tess_err e = object_hold(o, idx, &pg);
+
+	if (e != TESS_OK || pg == NULL)
+		return e;
+	memset(tess_page_data(pg), 0, TESS_PAGE_SIZE);
+	tess_or_relaxed(&pg->attrs, TESS_PAGE_MODIFIED);
+	object_release(o, pg);
+	return TESS_OK;
+}
+
+/*
+ * object_punch: free the page at *idx of a zero object, or make it zeros when somebody has the object locked.
+ *
+ * => locks: object.  `locked` is counted before a page is brought in for it, so whoever finds none here finds
+ *    no page that was promised to stay
+ */
+static void
+object_punch(struct tess_object *o, struct tess_page *pg, tess_idx idx, struct tess_gather *g)
+{
+	if (tess_load_relaxed(&o->locked) != 0) {
+		memset(tess_page_data(pg), 0, TESS_PAGE_SIZE);
+		return;
+	}
+	tess_page_protect(pg, TESS_PROT_NONE, g);
+	tess_radix_remove(&o->pages, idx);
+	tess_gather_frame(g, pg);
+}
+
+/* object_zero_resident: the pages of a zero object: what is not in memory is zeros already. */
+static void
+object_zero_resident(struct tess_object *o, tess_idx idx, tess_idx end)
+{
+	struct tess_gather g;
+	struct tess_page *pg;
+
+	tess_gather_init(&g);
+	tess_spin_lock(&o->lock, TESS_RANK_OBJECT);
+	while ((pg = tess_radix_next_rcu(&o->pages, &idx, end)) != NULL) {
+		if (tess_load_relaxed(&pg->attrs) & TESS_PAGE_BUSY) {
+			tess_object_wait_page(o, idx, &g);
+			continue;
+		}
+		object_punch(o, pg, idx++, &g);
+	}
+	tess_spin_unlock(&o->lock, TESS_RANK_OBJECT);
+	tess_gather_finish(&g);
+}
+
+enum tess_err
+tess_object_zero(struct tess_object *o, tess_off off, uint64_t len)
+{
+	tess_idx end = tess_page_round(tess_object_size(o)) >> TESS_PAGE_SHIFT;
+	tess_idx idx = off >> TESS_PAGE_SHIFT;
+	enum tess_err e = TESS_OK;
+
+	if (!tess_page_aligned(off | len) || off + len < off)
+		return TESS_EINVAL;
+	if (end > (off + len) >> TESS_PAGE_SHIFT)
+		end = (off + len) >> TESS_PAGE_SHIFT;
+	if (o->ops == NULL)
+		object_zero_resident(o, idx, end);
+	else
+		for (; idx < end && e == TESS_OK; idx++)
+			e = object_zero_page(o, idx);
+	tess_rcu_poll();
+	return e;
+}

@@ -21,6 +21,14 @@ void tess_object_clear_busy_locked(struct tess_object *o, struct tess_page *pg)
     TESS_REQUIRES(&o->lock);
 void tess_object_wait_unlock(struct tess_object *o, struct tess_page *pg) TESS_RELEASES(&o->lock);
 
+/*
+ * tess_object_wait_page: pay what `g` owes, then sleep while page idx is BUSY.
+ *
+ * => locks: object, before and after; dropped between
+ */
+void tess_object_wait_page(struct tess_object *o, tess_idx idx, struct tess_gather *g)
+    TESS_REQUIRES(&o->lock);
+
 void tess_object_drop_pages(struct tess_object *o, tess_idx first);
 
 #endif

@@ -75,6 +75,16 @@ TESS_MUST_CHECK enum tess_err tess_object_read(struct tess_object *o, tess_off o
 TESS_MUST_CHECK enum tess_err tess_object_write(struct tess_object *o, tess_off off,
 						const void *buf, uint64_t len, uint64_t *done);
 
+/*
+ * tess_object_zero: bytes [off, off + len), as far as the object has them, read as zeros from here on, in every
+ * mapping.  Private copies stay; the size too.  Whole pages of a zero object are freed, unless some mapping
+ * of it is locked in memory.
+ *
+ * => off and len are page aligned.  sleeps: yes
+ * => fails: NOMEM, EIO from the pager; the part before is done.  EINVAL alignment
+ */
+TESS_MUST_CHECK enum tess_err tess_object_zero(struct tess_object *o, tess_off off, uint64_t len);
+
 enum tess_sync {
 	TESS_SYNC_CLEAN,      /* put dirty pages */
 	TESS_SYNC_INVALIDATE, /* put dirty pages, then drop all unwired ones from pmaps and memory */

@@ -229,6 +229,18 @@ tess_pmap_extract(struct tess_pmap *pm, tess_va va, tess_pa *pa, tess_prot *prot
 	return PMAP_OP(pm->ops, extract)(pm, va, pa, prot);
 }
 
+uint32_t
+tess_pmap_used(struct tess_pmap *pm, tess_va va, struct tess_page *pg)
+{
+	struct tess_gather g;
+	uint32_t used;
+
+	tess_gather_init(&g);
+	used = PMAP_OP(pm->ops, frame_harvest)(pm, va, pg, 0, &g);
+	tess_gather_finish(&g);
+	return used;
+}
+
 uint64_t
 tess_pmap_resident(struct tess_pmap *pm, tess_va start, tess_va end)
 {

@@ -159,6 +159,12 @@ void tess_pmap_unwire(struct tess_pmap *pm, tess_va start, tess_va end);
  */
 bool tess_pmap_extract(struct tess_pmap *pm, tess_va va, tess_pa *pa, tess_prot *prot);
 
+/*
+ * tess_pmap_used: modified and referenced bits (TESS_PAGE_*) of the one translation of va to pg; 0 when there is none.
+ * Changes nothing.
+ */
+uint32_t tess_pmap_used(struct tess_pmap *pm, tess_va va, struct tess_page *pg);
+
 /* tess_pmap_resident: valid translations in [start, end).  Walks; exact when nothing else runs. */
 uint64_t tess_pmap_resident(struct tess_pmap *pm, tess_va start, tess_va end);
 

@@ -386,6 +386,57 @@ object_read_and_write_the_end(void **state)
 	assert_int_equal(disk.data[3 * PAGE], 'x'); /* stored before the backing is left */
 }
 
+static void
+object_zero_a_file(void **state)
+{
+	struct tess_object *o = file(2 * PAGE + 10);
+	char text[4];
+	uint64_t done;
+
+	(void)state;
+	assert_int_equal(tess_object_zero(o, 1, PAGE), TESS_EINVAL);
+	assert_int_equal(tess_object_zero(o, 0, 1), TESS_EINVAL);
+	assert_int_equal(tess_object_zero(o, UINT64_MAX - PAGE + 1, PAGE), TESS_EINVAL);
+	disk.get = TESS_EIO;
+	assert_int_equal(tess_object_zero(o, 0, PAGE), TESS_EIO);
+	disk.get = TESS_OK;
+	assert_int_equal(tess_object_zero(o, PAGE, 8 * PAGE),
+			 TESS_OK); /* beyond the end: nothing */
+	assert_int_equal(tess_object_size(o), 2 * PAGE + 10);
+	assert_int_equal(tess_object_read(o, PAGE - 1, text, 2, &done), TESS_OK);
+	assert_int_equal(text[0], 'd');
+	assert_int_equal(text[1], 0);
+	assert_int_equal(tess_object_sync(o, 0, 3, TESS_SYNC_CLEAN), TESS_OK);
+	assert_int_equal(disk.data[PAGE], 0); /* the backing has them too */
+	assert_int_equal(disk.data[0], 'd');
+	tess_object_unref(o);
+}
+
+static void
+object_zero_memory(void **state)
+{
+	struct tess_object *o;
+	uint64_t done;
+
+	(void)state;
+	assert_int_equal(tess_object_create_zero(4 * PAGE, &o), TESS_OK);
+	assert_int_equal(tess_object_write(o, 0, "a", 1, &done), TESS_OK);
+	assert_int_equal(tess_object_write(o, 2 * PAGE, "b", 1, &done), TESS_OK);
+	assert_int_equal(tess_object_zero(o, 0, PAGE), TESS_OK);
+	assert_int_equal(tess_object_resident(o, 0, 4), 1); /* given back */
+	tess_add_relaxed(&o->locked, 1);
+	assert_int_equal(tess_object_zero(o, 0, 4 * PAGE), TESS_OK);
+	tess_sub_acqrel(&o->locked, 1);
+	assert_int_equal(tess_object_resident(o, 0, 4), 1); /* locked: kept, but zeros */
+	{
+		char byte = 'x';
+
+		assert_int_equal(tess_object_read(o, 2 * PAGE, &byte, 1, &done), TESS_OK);
+		assert_int_equal(byte, 0);
+	}
+	tess_object_unref(o);
+}
+
 int
 main(void)
 {
@@ -401,6 +452,8 @@ main(void)
 	    VM_TEST(object_sync_waits_for_flushes_of_others, start_threads),
 	    VM_TEST(object_set_size, vm_start),
 	    VM_TEST(object_read_and_write_the_end, vm_start),
+	    VM_TEST(object_zero_a_file, vm_start),
+	    VM_TEST(object_zero_memory, vm_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

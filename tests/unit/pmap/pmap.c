@@ -539,6 +539,10 @@ page_collect_sums(void **state)
 	assert_int_equal(tess_page_collect(pg, 0, &f->g), TESS_PAGE_REFERENCED);
 	assert_int_equal(pg->attrs, TESS_PAGE_REFERENCED);
 	fx_touch(f, f->other, VA, TESS_ACCESS_WRITE);
+	assert_int_equal(tess_pmap_used(f->other, VA, pg), both); /* one translation's own marks */
+	assert_int_equal(tess_pmap_used(f->pm, VA + 39 * 3 * SPAN, pg), TESS_PAGE_REFERENCED);
+	assert_int_equal(tess_pmap_used(f->pm, VA + 3 * SPAN, pg), 0);
+	assert_int_equal(tess_pmap_used(f->pm, VA, pg), 0); /* not translated there */
 	pg->attrs |= TESS_PAGE_BUSY;
 	assert_true(f->g.finished); /* looking is free */
 	assert_int_equal(tess_page_collect(pg, TESS_PAGE_MODIFIED, &f->g), both);
