@@ -95,8 +95,7 @@ insert_where(struct tess_map *map, const struct tess_map_new *n, tess_va *start,
 
 	*over = (struct tess_map_limits){0, 0, 0};
 	if (n->place == TESS_PLACE_ANY)
-		return tess_map_find(map, n->addr, n->len, TESS_PAGE_SIZE, start) ? TESS_OK
-										  : TESS_ENOMEM;
+		return tess_map_choose(map, n, start) ? TESS_OK : TESS_ENOMEM;
 	*start = n->addr;
 	err = n->place == TESS_PLACE_FIXED
 		  ? tess_map_going(map, n->addr, n->addr + n->len, TESS_HOLES_SKIP)
@@ -192,6 +191,8 @@ tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out
 		goto out;
 	insert_commit(&ed, &strip, &e, n->gap);
 	tess_map_place_took(map, start, start + n->len);
+	if (n->place == TESS_PLACE_ANY)
+		tess_map_place_chosen(map, start, start + n->len);
 	*out = start;
 out:
 	tess_map_strip_end(&strip);

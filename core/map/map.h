@@ -91,7 +91,7 @@ struct tess_map {
 	uint64_t begun, done;             /* A: changes of the layout, for tess_map_list() */
 	struct tess_mutex wiring;         /* rank MAP_WIRING: held while TRANSITION entries exist */
 	uint64_t random;                  /* m: state of ASLR */
-	tess_va fresh;                    /* m: QUARANTINE: nothing at or above it is chosen */
+	tess_va spent_lo, spent_hi;       /* m: QUARANTINE: nothing in [lo, hi) is chosen */
 	struct tess_map *parent;          /* c: of a submap; NULL */
 };
 
@@ -431,7 +431,15 @@ void tess_map_set_future(struct tess_map *map, uint32_t flags);
  *
  * => a hint only, unless the edit is held.  false: none
  */
-bool tess_map_find(struct tess_map *map, tess_va hint, uint64_t len, uint64_t align, tess_va *out);
+bool tess_map_find(const struct tess_map *map, tess_va hint, uint64_t len, uint64_t align,
+		   tess_va *out);
+
+/*
+ * tess_map_choose: the place that tess_map_insert() would give `n` (ANY).  Changes nothing.
+ *
+ * => locks: the edit of the whole map, or it is a hint only.  false: none
+ */
+bool tess_map_choose(const struct tess_map *map, const struct tess_map_new *n, tess_va *out);
 
 /* tess_map_wait: sleep until the writer that holds an entry is done. */
 void tess_map_wait(struct tess_map *map);

@@ -85,9 +85,18 @@ void tess_map_unshare(struct tess_map_edit *ed, struct tess_range *undo, enum te
 TESS_MUST_CHECK enum tess_err
 tess_map_cover_more(struct tess_cover *cover, const struct tess_entry *e, tess_va lo, tess_va hi);
 
-/* map_place.c: keep the hint true. */
+/*
+ * map_place.c: keep the hint true.
+ *
+ * tess_map_place_chosen: the place that tess_map_choose() found was taken.
+ * tess_map_place_ask: *n's place as the public form asks for it: EXCL for the hint itself.
+ * tess_map_place_exact: is the place that EXCL names free, aligned, and within the bounds of `n`?
+ */
 void tess_map_place_took(struct tess_map *map, tess_va start, tess_va end);
 void tess_map_place_freed(struct tess_map *map, tess_va start, tess_va end);
+void tess_map_place_chosen(struct tess_map *map, tess_va start, tess_va end);
+enum tess_kern tess_map_place_ask(const struct tess_place *p, struct tess_map_new *n);
+bool tess_map_place_exact(struct tess_map *map, const struct tess_map_new *n);
 
 /* Every range that died since ed->mark was set, in no order. */
 #define TESS_FOREACH_DEAD(e, ed)                                                               \
