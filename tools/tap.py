@@ -10,6 +10,7 @@ import tempfile
 import time
 
 POINT = re.compile(r"^(not )?ok\b\s*(\d*)\s*-?\s*([^#]*)(?:#\s*(\S+)?.*)?$")
+FORCED = re.compile(r"^# forced failure points: (\d+)")  # tests/api/fail.c
 PLAN = re.compile(r"^1\.\.(\d+)")
 
 
@@ -18,6 +19,7 @@ class Verdict:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    forced: int = 0  # failure points that the tests forced
     complaints: list = dataclasses.field(default_factory=list)
     seconds: float = 0.0
     output: str = ""
@@ -36,6 +38,9 @@ def judge(output, status, timed_out=False):
     for line in output.splitlines():
         plan = PLAN.match(line)
         point = POINT.match(line)
+        forced = FORCED.match(line)
+        if forced:
+            v.forced += int(forced.group(1))
         if plan:
             planned += int(plan.group(1))
             plans += 1

@@ -15,6 +15,7 @@
 
 #include <tessera/types.h>
 #include <tessera/space.h>
+#include <tessera/map.h>
 #include "env.h"
 #include "model.h"
 
@@ -24,11 +25,17 @@
 #define PAGE       TESS_PAGE_SIZE
 #define BASE       ((tess_va)0x10000000) /* where tests map fixed things */
 
+/* Bit 1 << personality. */
 enum {
 	API_POSIX = 1,
 	API_LINUX = 2,
-	API_BOTH = 3
+	API_BSD = 4,
+	API_SEED = 8,
+	API_BOTH = API_POSIX | API_LINUX,
+	API_ALL = 15
 };
+
+struct fail_state; /* fail.c */
 
 struct api {
 	struct tess_space *sp; /* current space */
@@ -42,6 +49,9 @@ struct api {
 	struct model_object *object[API_FILES];
 	unsigned nfiles;
 	bool failed;
+	bool over;  /* a forced run has seen its point and went another way: the test ends */
+	bool apart; /* t_apart(): this test uses what the model does not know */
+	struct fail_state *fail; /* forced run: its state; NULL: a plain one */
 	char why[2048];
 };
 
@@ -76,7 +86,7 @@ void api_fail(struct api *t, const char *file, int line, const char *what, uint6
 #define EXPECT_EQ(a, b)                                                             \
 	do {                                                                        \
 		uint64_t got_ = (uint64_t)(a), want_ = (uint64_t)(b);               \
-		if (t->failed)                                                      \
+		if (t->failed || t->over)                                           \
 			return;                                                     \
 		if (got_ != want_) {                                                \
 			api_fail(t, __FILE__, __LINE__, #a " is " #b, got_, want_); \
@@ -86,8 +96,16 @@ void api_fail(struct api *t, const char *file, int line, const char *what, uint6
 #define EXPECT(c)    EXPECT_EQ(!!(c), true)
 #define EXPECT_OK(e) EXPECT_EQ(e, TESS_OK)
 
+/* One of four, by the personality of the run. */
+#define BY(t, posix, linux, bsd, seed)                          \
+	((t)->personality == TESS_PERSONALITY_POSIX   ? (posix) \
+	 : (t)->personality == TESS_PERSONALITY_LINUX ? (linux) \
+	 : (t)->personality == TESS_PERSONALITY_BSD   ? (bsd)   \
+						      : (seed))
+
 /* ---- Both sides at once ---- */
 
+enum tess_err t_mmap_args(struct api *t, const struct tess_mmap_args *a, tess_va *out);
 enum tess_err t_mmap_handle(struct api *t, tess_va addr, uint64_t len, unsigned prot,
 			    unsigned flags, const struct tess_handle *h, tess_off off,
 			    tess_va *out);
@@ -133,6 +151,47 @@ void t_exit(struct api *t, unsigned space);
 /* Everything of the current space against the model; walkers.  false: the test has failed. */
 bool t_compare(struct api *t);
 uint64_t t_anon_count(struct api *t);
+struct tess_space_counts t_counts(struct api *t);
+
+/* ---- One call, forced (fail.c) ---- */
+
+/* What may stay done of a call that failed because something ran out (docs/SEMANTICS.md, "Strong guarantee"). */
+enum api_left {
+	API_LEFT_NOTHING,
+	API_LEFT_PAGES,  /* pages of [addr, addr + len) were brought in */
+	API_LEFT_PREFIX, /* those, and the call itself for [addr, x), x anywhere up to the end */
+	API_LEFT_GROWN,  /* a fault: the stack grew */
+	API_LEFT_FIRST,  /* shmdt: pieces from the first on are gone */
+};
+
+struct api_call {
+	const char *name;
+	enum api_left left;
+	tess_va addr;
+	uint64_t len;
+	unsigned word;
+	/* LEFT_PREFIX: the model's half for [addr, addr + len). */
+	enum tess_err (*model)(struct api *t, const struct api_call *c, uint64_t len);
+	uint64_t errors; /* 1 << enum tess_err: what else it may answer when something ran out */
+};
+
+/*
+ * Around every call of the core:
+ *
+ *	api_try_begin(t, &call);
+ *	do
+ *		e = tess_...(...);
+ *	while (api_try_again(t, &call, e != TESS_OK, e));
+ *
+ * In a plain run the body runs once.  In a forced one it runs with the 1st, 2nd ... allocation or I/O of the call
+ * failing, for as long as that makes the call refuse; each time the state must be as before.
+ */
+void api_try_begin(struct api *t, const struct api_call *c);
+bool api_try_again(struct api *t, const struct api_call *c, bool refused, enum tess_err e);
+/* After both halves of the call: a failure that the call got over may have left pages out. */
+void api_try_end(struct api *t);
+/* The same for functions that answer enum tess_kern, as words of enum tess_err. */
+enum tess_err api_kern_err(enum tess_kern k);
 
 /* ---- Running (api.c) ---- */
 
@@ -144,14 +203,21 @@ struct api_config {
 
 /* api_run: all families; TAP through env_out(), numbered from *point on; the number of failures. */
 unsigned api_run(const struct api_config *cfg, unsigned *point);
-/* api_fail_run: each allocation of each scenario forced to fail in turn (fail.c).  Same answers. */
+/* api_fail_run: the same tests, each failure point of each call forced (fail.c).  Same answers. */
 unsigned api_fail_run(const struct api_config *cfg, unsigned *point);
 
 /* One environment with one space, as each test has: for fail.c.  false: it cannot be had. */
-bool api_open(struct api *t, const struct api_config *cfg, enum tess_personality p);
+bool api_open(struct api *t, const struct api_config *cfg, enum tess_personality p,
+	      struct fail_state *fail);
 void api_close(struct api *t);
-/* One point of TAP. */
-void api_point(unsigned *point, const char *test, const char *about, const struct api_config *cfg,
-	       const char *who, const char *why);
+void api_fail_text(struct api *t, const char *call, const char *why);
+/* Calls each(ctx, cfg, test, personality) for every test that cfg selects. */
+void api_each(const struct api_config *cfg,
+	      void (*each)(void *ctx, const struct api_config *cfg, const struct api_test *test,
+			   enum tess_personality p),
+	      void *ctx);
+/* One point of TAP; `forced` is its number of forced failure points, 0 says nothing. */
+void api_point(unsigned *point, const struct api_config *cfg, const struct api_test *test,
+	       enum tess_personality p, const char *why, const uint64_t *forced);
 
 #endif
