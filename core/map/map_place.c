@@ -103,7 +103,7 @@ struct place {
 	const struct tess_map_new *n;
 	tess_va lo, hi, hint;
 	uint64_t len, align, below, draw;
-	uint32_t flags; /* of the map */
+	uint32_t flags; /* of the map; QUARANTINE goes when the search starts over */
 	enum {
 		PLACE_DOWN,
 		PLACE_UP
@@ -166,9 +166,9 @@ place_search(const struct place *p, tess_va lo, tess_va hi, tess_va *out)
 
 	if (lo >= hi || hi - lo < p->len)
 		return false;
-	if (place_spent(p) &&
-	    place_around(p, lo, hi, random ? p->draw % PLACE_STEP * TESS_PAGE_SIZE : 0, out))
-		return true;
+	if (place_spent(p))
+		return place_around(p, lo, hi, random ? p->draw % PLACE_STEP * TESS_PAGE_SIZE : 0,
+				    out);
 	pages = (hi - lo - p->len) / TESS_PAGE_SIZE + 1;
 	if (random && tess_index_gap_up(&p->map->index, lo + p->draw % pages * TESS_PAGE_SIZE, hi,
 					p->len, p->align, out))
@@ -191,24 +191,35 @@ place_at_hint(const struct place *p, tess_va *out)
 	return place_free(p->map, start, p->len);
 }
 
-/* place_try: with one alignment. */
+/* place_once: from the hint, then elsewhere. */
 static bool
-place_try(struct place *p, uint64_t align, tess_va *out)
+place_once(const struct place *p, tess_va *out)
 {
 	tess_va from = p->hint > p->lo ? p->hint : p->lo;
+
+	if (!p->n->up)
+		return place_at_hint(p, out) || place_search(p, p->lo, p->hi, out);
+	from -= from - p->lo < p->below ? 0 : p->below;
+	return place_search(p, from, p->hi, out) ||
+	       (p->n->wrap && place_search(p, p->lo, p->hi, out));
+}
+
+/* place_try: with one alignment; without the quarantine when there is nothing else. */
+static bool
+place_try(struct place p, uint64_t align, tess_va *out)
+{
 	bool found;
 
-	p->align = align < TESS_PAGE_SIZE ? TESS_PAGE_SIZE : align;
-	p->below = p->flags & TESS_MAPF_GUARDPAGES ? p->align : 0;
-	p->len = p->n->len + p->below + (p->below != 0 ? TESS_PAGE_SIZE : 0);
-	if (p->n->up)
-		found =
-		    place_search(p, from - (from - p->lo < p->below ? 0 : p->below), p->hi, out) ||
-		    (p->n->wrap && place_search(p, p->lo, p->hi, out));
-	else
-		found = place_at_hint(p, out) || place_search(p, p->lo, p->hi, out);
+	p.align = align < TESS_PAGE_SIZE ? TESS_PAGE_SIZE : align;
+	p.below = p.flags & TESS_MAPF_GUARDPAGES ? p.align : 0;
+	p.len = p.n->len + p.below + (p.below != 0 ? TESS_PAGE_SIZE : 0);
+	found = place_once(&p, out);
+	if (!found && place_spent(&p)) {
+		p.flags &= (uint32_t)~TESS_MAPF_QUARANTINE;
+		found = place_once(&p, out);
+	}
 	if (found)
-		*out += p->below;
+		*out += p.below;
 	return found;
 }
 
@@ -229,8 +240,8 @@ place_long(const struct tess_map *map, const struct tess_map_new *n, tess_va *ou
 		return false;
 	p.way = n->up || (p.flags & TESS_MAPF_BOTTOMUP) ? PLACE_UP : PLACE_DOWN;
 	tess_rcu_enter();
-	found = (n->super && n->align < PLACE_SUPER && place_try(&p, PLACE_SUPER, out)) ||
-		place_try(&p, n->align, out);
+	found = (n->super && n->align < PLACE_SUPER && place_try(p, PLACE_SUPER, out)) ||
+		place_try(p, n->align, out);
 	tess_rcu_exit();
 	return found;
 }
