@@ -102,10 +102,9 @@ enum tess_err
 tess_amap_copy(struct tess_amap *from, tess_idx from_idx, struct tess_amap *to, tess_idx to_idx,
 	       uint64_t n)
 {
-	struct tess_anon *an;
-
-	for (tess_idx i = from_idx; (an = tess_amap_next(from, &i, from_idx + n)) != NULL; i++) {
+	for (tess_idx i = from_idx; tess_amap_next(from, &i, from_idx + n) != NULL; i++) {
 		struct tess_chunk *c, *source;
+		struct tess_anon *an;
 		enum tess_step step =
 		    tess_chunk_lock(to, i - from_idx + to_idx, TESS_CHUNK_WRITE, &c);
 

@@ -41,6 +41,14 @@
 #define TESS_WALK(x) TESS_ASSERT_OFF(x)
 #endif
 
+/* For what follows from an invariant that neither compiler nor analyser can see. */
+#define TESS_ASSUME(x)                           \
+	do {                                     \
+		TESS_WALK(x);                    \
+		if (!(x))                        \
+			__builtin_unreachable(); \
+	} while (0)
+
 #define TESS_STATIC_ASSERT(x, msg) _Static_assert(x, msg)
 
 /*

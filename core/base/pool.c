@@ -364,6 +364,7 @@ magazine_pop(const struct tess_pool *p, struct tess_pool_cpu *c)
 {
 	struct tess_pool_object *o = c->loaded;
 
+	TESS_ASSUME(o != NULL);
 	c->loaded = o->next;
 	c->nloaded--;
 	tess_store_relaxed(&c->balance, c->balance + 1); /* read racily by tess_pool_out() */

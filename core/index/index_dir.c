@@ -463,6 +463,7 @@ shape_level(struct shape *s, struct tess_index_edit *e, unsigned level, struct s
 static struct tess_index_dir *
 shape_lower(struct tess_index_edit *e, struct tess_index_dir *root)
 {
+	TESS_ASSUME(root != NULL);
 	while (root->n == 1 && root->level > 1) {
 		struct tess_index_dir *child = root->child[0].dir;
 

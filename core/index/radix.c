@@ -230,6 +230,7 @@ radix_chain_take(struct tess_radix_node **chain, unsigned level)
 {
 	struct tess_radix_node *n = *chain;
 
+	TESS_ASSUME(n != NULL);
 	*chain = n->next;
 	n->level = level;
 	return n;
@@ -351,6 +352,7 @@ tess_radix_remove(struct tess_radix *r, uint64_t idx)
 	radix_put(n, radix_slot(idx, 0), NULL);
 	n->count--;
 	for (level = 1; n->count == 0 && n != tess_rcu_peek(&r->root); level++) {
+		/* the way down filled every level below the root: NOLINTNEXTLINE */
 		radix_put(path.node[level], radix_slot(idx, level), NULL);
 		path.node[level]->count--;
 		tess_rcu_defer(&n->rcu, radix_node_free);

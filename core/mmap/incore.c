@@ -86,6 +86,7 @@ mincore_span(struct tess_space *sp, tess_va addr, uint64_t len, struct tess_span
 	const struct tess_rules *ru = sp->rules;
 	tess_va max = sp->map.max;
 
+	*s = (struct tess_span){0, 0};
 	if (!tess_page_aligned(addr) && !ru->truncates)
 		return TESS_EINVAL; /* C1 */
 	if (addr > max || len > max - addr || !tess_span_make(addr, len, s))
