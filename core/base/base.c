@@ -168,6 +168,7 @@ tess_base_init(tess_pa start, uint64_t bytes, unsigned ncpu, struct tess_machine
 	m = tess_port_direct(start);
 	__builtin_memset(m, 0, sizeof(*m));
 	m->ncpu = ncpu;
+	m->commit.most = m->wired.most = UINT64_MAX;
 	m->boot_next = start + sizeof(*m);
 	m->boot_end = start + bytes;
 	m->cpu = tess_boot_alloc(m, ncpu * sizeof(struct tess_cpu), _Alignof(struct tess_cpu));

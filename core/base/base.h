@@ -3,7 +3,7 @@
  * base.h: the vocabulary of concurrency and debugging.
  *
  * ROOM     base
- * OWNS     struct tess_machine, struct tess_cpu; locks, RCU queues, pools, history, counters
+ * OWNS     struct tess_machine, struct tess_cpu; locks, RCU queues, pools, history, counters, budgets
  * LOCKS    pool lists (70), taken and dropped inside
  * CALLS    port
  * NEVER    knows what a page is
@@ -19,6 +19,7 @@
 #include "pool.h"
 #include "list.h"
 #include "line.h"
+#include "budget.h"
 #include <tessera/stats.h>
 
 /* Each room keeps its state in one struct of its own, reached from the machine. */
@@ -73,7 +74,10 @@ struct tess_machine {
 	struct tess_anon_room *anon;
 	struct tess_map_room *map;
 	struct tess_mmap_room *mmap;
-	uint32_t panicked; /* A: a panic is being printed */
+	uint32_t panicked;         /* A: a panic is being printed */
+	uint32_t charges;          /* A: memory that is promised is charged to `commit` */
+	struct tess_budget commit; /* bytes promised */
+	struct tess_budget wired;  /* bytes kept in memory */
 };
 
 static inline struct tess_machine *

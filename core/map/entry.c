@@ -19,6 +19,7 @@ void
 tess_map_room_fini(struct tess_machine *m)
 {
 	tess_pool_fini(&m->map->entries);
+	TESS_ASSERT(m->wired.used == 0); /* I-MAP-9 */
 }
 
 /*

@@ -181,6 +181,7 @@ tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out
 	    .flags = n->again ? n->flags : (uint32_t)(n->flags | map->future),
 	    .held = over.bytes != 0,
 	};
+	tess_entry_charge(&e);
 	err = tess_map_limit(map, &e, n->len, &over, &n->limits);
 	if (err == TESS_OK && over.bytes != 0)
 		err = tess_map_strip_prepare(&strip, map, start, start + n->len);

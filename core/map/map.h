@@ -8,7 +8,7 @@
  * CALLS    index, object, anon, pmap
  * NEVER    allocates frames, does I/O, reads a PTE
  * SLEEPS   waiting for another writer; before the first change only
- * CHECKS   tess_map_check(): I-MAP-1..7
+ * CHECKS   tess_map_check(): I-MAP-1..10
  *
  * Every change of the layout is one edit (map_edit.c):
  *
@@ -217,8 +217,13 @@ struct tess_map_edit {
 	struct tess_range *head; /* new entries, ascending, through range.link */
 	struct tess_entry *last; /* the last of them */
 	unsigned n;
-	bool nomem;              /* a put failed; prepare will say so */
-	struct tess_range *dead; /* replaced entries, through range.link */
+	bool nomem; /* a put failed; prepare will say so */
+	tess_va goes_lo,
+	    goes_hi;           /* will be forgotten before the end: no longer counted by limits */
+	uint64_t entries;      /* of the map at begin */
+	int64_t charged, kept; /* how the map's sums differ from then */
+	int64_t took_charged, took_kept; /* reserved of the machine's budgets; see map_limit.c */
+	struct tess_range *dead;         /* replaced entries, through range.link */
 	struct tess_range
 	    *mark; /* what died before this one is stripped already, or was put again */
 	struct tess_gather g;
@@ -240,7 +245,8 @@ void tess_map_edit_end(struct tess_map_edit *ed);
  *
  * tess_map_edit_put: append a copy of `e` cut to [start, end), joined to the last one when they merge.
  * tess_map_edit_close: the outer part behind the end; then everything is allocated.
- *	fails: NOMEM; nothing changed, and open may be called again
+ *	fails: NOMEM memory, a quota, the commit limit; EAGAIN the wired maximum; nothing changed, and open
+ *	may be called again
  */
 void tess_map_edit_open(struct tess_map_edit *ed, tess_va start, tess_va end);
 void tess_map_edit_put(struct tess_map_edit *ed, const struct tess_entry *e, tess_va start,
@@ -423,6 +429,9 @@ TESS_MUST_CHECK enum tess_err tess_map_move(struct tess_map *map, tess_va from, 
 TESS_MUST_CHECK enum tess_err tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
 					      const struct tess_map_limits *limits);
 
+/* tess_map_metadata: bytes of entries and tables.  A hint when others write. */
+uint64_t tess_map_metadata(const struct tess_map *map);
+
 /* tess_map_set_future: entry flags that later mappings get. */
 void tess_map_set_future(struct tess_map *map, uint32_t flags);
 
@@ -455,6 +464,8 @@ void tess_map_wait(struct tess_map *map);
  *	I-MAP-7 every translation is within its entry's protection, and writable only to a page
  *		of its own or a shared one
  *	I-MAP-8 nothing is free in [hint, top)
+ *	I-MAP-9 charged and wired are the sums over entries, and the machine's sums hold them
+ *	I-MAP-10 a guard has no object and no protection; what is charged is private; nothing is in transition
  */
 void tess_map_check(struct tess_map *map);
 

@@ -73,6 +73,7 @@ attr_apply(const struct attr_change *c, const struct tess_entry *e, struct tess_
 	switch (c->what) {
 	case ATTR_PROT:
 		to->prot = c->prot;
+		tess_entry_charge(to);
 		break;
 	case ATTR_INHERIT:
 		to->inherit = c->value;

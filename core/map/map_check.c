@@ -6,8 +6,19 @@
 
 /* Sums taken by the walk. */
 struct check_sums {
-	uint64_t bytes, data, locked, entries, slots;
+	uint64_t bytes, data, locked, entries, slots, charged, wired, kept;
 };
+
+/* check_kinds: I-MAP-10: flags that exclude others. */
+static void
+check_kinds(const struct tess_entry *e)
+{
+	if (e->flags & TESS_ENTRY_GUARD)
+		TESS_ASSERT(e->prot == TESS_PROT_NONE && e->object == NULL);
+	TESS_ASSERT(!(e->flags & TESS_ENTRY_STACKGAP) || (e->flags & TESS_ENTRY_GUARD));
+	TESS_ASSERT(!(e->flags & TESS_ENTRY_CHARGED) || e->amap != NULL);
+	TESS_ASSERT(!(e->flags & TESS_ENTRY_TRANSITION));
+}
 
 static void
 check_entry(const struct tess_map *map, const struct tess_entry *e, struct check_sums *s)
@@ -21,9 +32,13 @@ check_entry(const struct tess_map *map, const struct tess_entry *e, struct check
 	TESS_ASSERT((e->prot & ~e->maxprot) == 0); /* I-MAP-3 */
 	TESS_ASSERT(e->amap != map->home ||
 		    e->aidx == e->range.start >> TESS_PAGE_SHIFT); /* I-MAP-4 */
+	check_kinds(e);
 	s->bytes += tess_entry_bytes(e);
 	s->data += tess_entry_is_data(e) ? tess_entry_bytes(e) : 0;
 	s->locked += e->flags & TESS_ENTRY_LOCKED ? tess_entry_bytes(e) : 0;
+	s->charged += e->flags & TESS_ENTRY_CHARGED ? tess_entry_bytes(e) : 0;
+	s->wired += e->wired != 0 ? tess_entry_bytes(e) : 0;
+	s->kept += tess_entry_is_kept(e) ? tess_entry_bytes(e) : 0;
 	s->entries++;
 	if (e->amap == map->home)
 		s->slots +=
@@ -62,7 +77,8 @@ check_allowed(void *ctx, tess_va va, struct tess_page *pg)
 void
 tess_map_check(struct tess_map *map)
 {
-	struct check_sums s = {0, 0, 0, 0, 0};
+	struct check_sums s = {0};
+	struct tess_machine *m = tess_machine();
 	const struct tess_entry *e;
 	tess_va full;
 
@@ -76,6 +92,9 @@ tess_map_check(struct tess_map *map)
 	}
 	TESS_ASSERT(s.bytes == map->bytes && s.data == map->data); /* I-MAP-5 */
 	TESS_ASSERT(s.locked == map->locked && s.entries == map->entries);
+	TESS_ASSERT(s.charged == map->charged && s.wired == map->wired); /* I-MAP-9 */
+	TESS_ASSERT(tess_load_relaxed(&m->commit.used) >= s.charged);
+	TESS_ASSERT(tess_load_relaxed(&m->wired.used) >= s.kept);
 	TESS_ASSERT(s.slots == tess_amap_count(map->home, 0, (uint64_t)1 << 52)); /* I-MAP-6 */
 	for (full = map->hint; full < map->top; full = e->range.end) {            /* I-MAP-8 */
 		e = tess_map_lookup_rcu(map, full);

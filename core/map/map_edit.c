@@ -30,8 +30,11 @@ tess_map_edit_begin_rank(struct tess_map_edit *ed, struct tess_map *map, tess_va
 	ed->nomem = false;
 	ed->dead = NULL;
 	ed->mark = NULL;
+	ed->goes_lo = ed->goes_hi = 0;
+	ed->charged = ed->kept = ed->took_charged = ed->took_kept = 0;
 	tess_gather_init(&ed->g);
 	tess_index_lock(&map->index, lo, hi, rank, &ed->ix);
+	ed->entries = map->entries;
 }
 
 void
@@ -63,6 +66,7 @@ tess_map_edit_end(struct tess_map_edit *ed)
 	/* The flush is paid with the lock held: were it dropped before, another writer could map
 	 * the same addresses while some CPU still translates them to what was there. */
 	tess_gather_finish(&ed->g);
+	tess_map_edit_settle(ed);
 	tess_index_unlock(&ed->ix);
 	ed->head = unused;
 	edit_discard(ed);
@@ -193,23 +197,12 @@ tess_map_edit_close(struct tess_map_edit *ed, tess_va end)
 		return TESS_ENOMEM;
 	}
 	edit_close_left(ed);
-	e = tess_map_edit_prepare(ed);
+	e = tess_map_edit_reserve(ed);
+	if (e == TESS_OK)
+		e = tess_map_edit_prepare(ed);
 	if (e != TESS_OK)
 		edit_discard(ed);
 	return e;
-}
-
-void
-tess_map_account(struct tess_map *map, const struct tess_entry *e, int sign)
-{
-	uint64_t bytes = sign > 0 ? tess_entry_bytes(e) : -tess_entry_bytes(e);
-
-	map->bytes += bytes;
-	map->entries += (uint64_t)(int64_t)sign;
-	if (tess_entry_is_data(e))
-		map->data += bytes;
-	if (e->flags & TESS_ENTRY_LOCKED)
-		map->locked += bytes;
 }
 
 void
@@ -223,12 +216,12 @@ tess_map_edit_commit(struct tess_map_edit *ed)
 	     e = tess_map_next_rcu(map, e->range.end)) {
 		e->range.link = ed->dead;
 		ed->dead = &e->range;
-		tess_map_account(map, e, -1);
+		tess_map_account(ed, e, -1);
 		if (e->range.end == map->max)
 			break;
 	}
 	for (struct tess_range *r = ed->head; r != NULL; r = r->link)
-		tess_map_account(map, tess_entry_of(r), 1);
+		tess_map_account(ed, tess_entry_of(r), 1);
 	tess_index_commit(&ed->ix, ed->lo, ed->hi, ed->head, ed->n);
 	ed->head = NULL;
 	ed->last = NULL;

@@ -52,6 +52,8 @@ fork_entry(struct tess_map *child, const struct tess_entry *e, struct tess_entry
 	to->flags &= (uint32_t)~TESS_ENTRY_SHARED;
 	to->amap = child->home;
 	to->aidx = e->range.start >> TESS_PAGE_SHIFT;
+	if (e->amap == NULL)
+		tess_entry_charge(to); /* private from here on */
 	return true;
 }
 
@@ -215,6 +217,8 @@ tess_map_fork(struct tess_map *map, struct tess_map *child)
 	if (err == TESS_OK) {
 		fork_finish(map, &cover, &ped.g);
 		tess_map_edit_commit(&ced);
+		for (unsigned q = 0; q < TESS_QUOTA_COUNT; q++)
+			child->quota[q] = tess_load_relaxed(&map->quota[q]);
 	} else {
 		tess_amap_wipe(child->home, 0, map->max >> TESS_PAGE_SHIFT, TESS_WIPE_RELEASE,
 			       &ped.g);

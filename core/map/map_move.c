@@ -343,6 +343,10 @@ tess_map_move(struct tess_map *map, tess_va from, uint64_t from_len, tess_va *to
 
 	tess_map_edit_begin(&v.ed, map, map->min, map->max);
 	tess_map_strip_begin(&v.strip);
+	if (source == TESS_MOVE_UNMAP) {
+		v.ed.goes_lo = from;
+		v.ed.goes_hi = from + from_len;
+	}
 	err = move_check(&v, place, limits);
 	if (err == TESS_OK) {
 		TESS_DEBUG(from + from_len <= v.to || v.to + to_len <= from);

@@ -13,8 +13,18 @@ void tess_entry_free_now(struct tess_entry *e); /* never published */
 void tess_entry_free_rcu(struct tess_entry *e); /* published once */
 bool tess_entry_joins(const struct tess_entry *a, const struct tess_entry *b);
 
-/* map_edit.c: sums of the map, +1 or -1 times an entry. */
-void tess_map_account(struct tess_map *map, const struct tess_entry *e, int sign);
+/*
+ * map_limit.c: limits that every edit meets.
+ *
+ * tess_entry_charge: a new entry, or one that becomes writable, is CHARGED if the policy charges it.
+ * tess_map_edit_reserve: the part of close.  fails: NOMEM, EAGAIN; what it took is given back at the end
+ * tess_map_account: the part of commit: sums of the map, +1 or -1 times an entry
+ * tess_map_edit_settle: the part of end
+ */
+void tess_entry_charge(struct tess_entry *e);
+TESS_MUST_CHECK enum tess_err tess_map_edit_reserve(struct tess_map_edit *ed);
+void tess_map_account(struct tess_map_edit *ed, const struct tess_entry *e, int sign);
+void tess_map_edit_settle(struct tess_map_edit *ed);
 
 /* As tess_map_edit_begin(); a child's map at fork is locked at rank LEAF2. */
 void tess_map_edit_begin_rank(struct tess_map_edit *ed, struct tess_map *map, tess_va start,

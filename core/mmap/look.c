@@ -55,8 +55,13 @@ tess_space_counts_get(struct tess_space *sp, struct tess_space_counts *c)
 	struct tess_map *map = &sp->map;
 	struct tess_entry *e;
 
-	*c = (struct tess_space_counts){
-	    .entries = map->entries, .bytes = map->bytes, .locked = map->locked};
+	*c = (struct tess_space_counts){.entries = map->entries,
+					.bytes = map->bytes,
+					.locked = map->locked,
+					.data = map->data,
+					.charged = map->charged,
+					.wired = map->wired,
+					.metadata = tess_map_metadata(map)};
 	tess_rcu_enter();
 	for (e = tess_map_next_rcu(map, map->min); e != NULL;
 	     e = tess_map_next_rcu(map, e->range.end)) {

@@ -26,6 +26,7 @@ void
 tess_object_room_fini(struct tess_machine *m)
 {
 	tess_pool_fini(&m->object->objects);
+	TESS_ASSERT(m->commit.used == 0); /* I-OBJ-4 */
 }
 
 enum tess_err
@@ -43,6 +44,7 @@ tess_object_create(const struct tess_pager_ops *ops, void *backing, uint64_t siz
 	o->refs = 1;
 	o->locked = 0;
 	o->busy = 0;
+	o->charged = 0;
 	tess_radix_init(&o->pages);
 	o->size = size;
 	o->ops = ops;
@@ -54,7 +56,18 @@ tess_object_create(const struct tess_pager_ops *ops, void *backing, uint64_t siz
 enum tess_err
 tess_object_create_zero(uint64_t size, struct tess_object **out)
 {
-	return tess_object_create(NULL, NULL, size, out);
+	struct tess_machine *m = tess_machine();
+	bool charged = tess_load_relaxed(&m->charges) && size <= TESS_OBJECT_MAX;
+	enum tess_err e;
+
+	if (charged && !tess_budget_take(&m->commit, tess_page_round(size)))
+		return TESS_ENOMEM;
+	e = tess_object_create(NULL, NULL, size, out);
+	if (e == TESS_OK)
+		(*out)->charged = charged;
+	else if (charged)
+		tess_budget_add(&m->commit, -(int64_t)tess_page_round(size));
+	return e;
 }
 
 void
@@ -99,6 +112,8 @@ object_destroy(struct tess_object *o)
 			tess_history("object: dirty pages lost at detach", (uintptr_t)o, e, 0);
 	}
 	tess_object_drop_pages(o, 0);
+	if (o->charged)
+		tess_budget_add(&tess_machine()->commit, -(int64_t)tess_page_round(o->size));
 	if (o->ops != NULL)
 		o->ops->detach(o->backing);
 	tess_radix_fini(&o->pages);
@@ -332,5 +347,7 @@ tess_object_check(struct tess_object *o)
 			    i < tess_page_round(o->size) >> TESS_PAGE_SHIFT); /* I-OBJ-2 */
 	}
 	TESS_ASSERT(n == o->pages.count); /* I-OBJ-3 */
+	TESS_ASSERT(!o->charged || tess_load_relaxed(&tess_machine()->commit.used) >=
+				       tess_page_round(o->size)); /* I-OBJ-4 */
 	TESS_ASSERT(busy == o->busy);
 }

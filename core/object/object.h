@@ -8,7 +8,7 @@
  * CALLS    base, index, page, pmap
  * NEVER    knows maps or anons
  * SLEEPS   tess_object_fetch, _sync, _read, _write, _set_size, _unref: outside every lock
- * CHECKS   tess_object_check(): I-OBJ-1..3
+ * CHECKS   tess_object_check(): I-OBJ-1..4
  */
 #ifndef TESS_OBJECT_H
 #define TESS_OBJECT_H
@@ -29,12 +29,14 @@
  * I-OBJ-1  every page in `pages` has state OBJECT, this owner, and the index it is found under.
  * I-OBJ-2  no page lies wholly at or beyond `size` unless BUSY.
  * I-OBJ-3  `pages.count` is the number of pages found.
+ * I-OBJ-4  a charged object's size, in whole pages, is in the machine's commit.
  */
 struct tess_object {
 	struct tess_spin lock;   /* rank OBJECT */
 	uint32_t refs;           /* A: holders; entries hold one each */
 	uint32_t locked;         /* A: entries under mlock that map this object */
 	uint32_t busy;           /* o: pages with BUSY set */
+	uint32_t charged;        /* c: its size, in whole pages, is in the machine's commit */
 	struct tess_radix pages; /* o for writers, RCU for readers: idx -> struct tess_page */
 	uint64_t size;           /* A: bytes; changed under `lock` */
 	const struct tess_pager_ops *ops; /* c: NULL for a zero object */

@@ -229,6 +229,28 @@ object_zero_tail(struct tess_object *o, uint64_t size)
 	tess_spin_unlock(&o->lock, TESS_RANK_OBJECT);
 }
 
+/*
+ * object_resize: the size itself, and what the machine has promised for it.  false: beyond the commit limit.
+ */
+static bool
+object_resize(struct tess_object *o, uint64_t size)
+{
+	struct tess_budget *b = &tess_machine()->commit;
+	uint64_t new = tess_page_round(size), old;
+	bool ok = true;
+
+	tess_spin_lock(&o->lock, TESS_RANK_OBJECT);
+	old = tess_page_round(o->size);
+	if (o->charged && new > old)
+		ok = tess_budget_take(b, new - old);
+	else if (o->charged)
+		tess_budget_add(b, -(int64_t)(old - new));
+	if (ok)
+		tess_store_relaxed(&o->size, size);
+	tess_spin_unlock(&o->lock, TESS_RANK_OBJECT);
+	return ok;
+}
+
 enum tess_err
 tess_object_set_size(struct tess_object *o, uint64_t size)
 {
@@ -244,9 +266,8 @@ tess_object_set_size(struct tess_object *o, uint64_t size)
 	}
 	if (size > old) /* what was stored behind the old end was never part of the object */
 		object_zero_tail(o, old);
-	tess_spin_lock(&o->lock, TESS_RANK_OBJECT);
-	tess_store_relaxed(&o->size, size);
-	tess_spin_unlock(&o->lock, TESS_RANK_OBJECT);
+	if (!object_resize(o, size))
+		return TESS_ENOMEM; /* a zero object: nothing was resized below it */
 	if (size < old) {
 		tess_object_drop_pages(o, tess_page_round(size) >> TESS_PAGE_SHIFT);
 		object_zero_tail(o, size);

@@ -60,7 +60,7 @@ void *tess_object_backing(const struct tess_object *o);
  * and are freed (later access is SIGBUS); the rest of the last page becomes zero.
  * Private copies (anons) stay.
  *
- * => sleeps: yes.  fails: EIO from the pager, nothing changed; EINVAL above 2^63
+ * => sleeps: yes.  fails: EIO from the pager, EINVAL above 2^63, ENOMEM the commit charge; nothing changed
  */
 TESS_MUST_CHECK enum tess_err tess_object_set_size(struct tess_object *o, uint64_t size);
 

@@ -134,6 +134,8 @@ tess_pmap_create(struct tess_pmap **out)
 	pm->ops = tess_machine()->pmap_ops;
 	pm->root = tess_page_pa(root);
 	pm->asid = asid;
+	pm->tables = 1;
+	pm->tables_most = UINT64_MAX;
 	*out = pm;
 	return TESS_OK;
 }

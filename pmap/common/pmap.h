@@ -8,7 +8,7 @@
  * CALLS    base, page
  * NEVER    knows maps or objects; decides anything
  * SLEEPS   tess_gather_finish() waits for other CPUs' acknowledgements
- * CHECKS   tess_pmap_check(): I-PMAP-1..7
+ * CHECKS   tess_pmap_check(): I-PMAP-1..8
  *
  * A pmap is a cache of what the map says: an unwired translation may be forgotten at any time.
  * Modified and referenced bits belong to the frame and survive its translations.
@@ -37,8 +37,24 @@ struct tess_pmap {
 	uint32_t asid;                   /* c: 0 when the hardware has none */
 	tess_cpuset active;       /* A: CPUs whose TLB may hold translations; test before set */
 	struct tess_rcu_head rcu; /* freed through RCU: page_protect may still look at it */
+	uint64_t tables_most;     /* A: no table is made beyond it */
 	uint64_t pad[2];
+	uint64_t tables; /* A: frames in use as tables; on a line of its own */
 };
+
+/* Frames that hold translations, those of the upper levels too. */
+static inline uint64_t
+tess_pmap_tables(const struct tess_pmap *pm)
+{
+	return tess_load_relaxed(&pm->tables);
+}
+
+/* tess_pmap_limit: make no table beyond `most`; an enter that needs one FAILs. */
+static inline void
+tess_pmap_limit(struct tess_pmap *pm, uint64_t most)
+{
+	tess_store_relaxed(&pm->tables_most, most);
+}
 
 /*
  * struct tess_gather: the debt of one operation.

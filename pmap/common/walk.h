@@ -219,6 +219,36 @@ WALK(table_publish)(struct tess_pmap *pm, tess_va va, unsigned level, uint64_t *
 	}
 }
 
+/* Count n tables more; false: beyond the limit. */
+static inline bool
+WALK(tables_take)(struct tess_pmap *pm, uint64_t n)
+{
+	if (tess_add_relaxed(&pm->tables, n) + n <= tess_load_relaxed(&pm->tables_most))
+		return true;
+	tess_sub_acqrel(&pm->tables, n);
+	return false;
+}
+
+/* Make and publish the tables that va lacks above its PTE page; `missing` of them. */
+static bool
+WALK(tables_make)(struct tess_pmap *pm, tess_va va, unsigned level, struct walk_leaf *l,
+		  struct walk_spare *s)
+{
+	unsigned missing = level - 1, had;
+
+	if (!WALK(tables_take)(pm, missing))
+		return false;
+	if (!WALK(spare_fill)(s, missing)) {
+		tess_sub_acqrel(&pm->tables, missing);
+		return false;
+	}
+	for (had = s->ntables; level > 1 && s->ntables != 0; level = WALK(leaf_find)(pm, va, l))
+		WALK(table_publish)(pm, va, level - 1, l->parent, s);
+	/* another CPU may have been faster, or may have detached one meanwhile */
+	tess_add_relaxed(&pm->tables, (uint64_t)(had - s->ntables) - missing);
+	return true;
+}
+
 /*
  * Make the tables that va lacks and lock its PTE page.
  *
@@ -230,10 +260,9 @@ WALK(leaf_make)(struct tess_pmap *pm, tess_va va, struct walk_leaf *l, struct wa
 	for (;;) {
 		unsigned level = WALK(leaf_find)(pm, va, l);
 
-		if (!WALK(spare_fill)(s, level - 1))
+		if (!WALK(spare_fill)(s, 0) ||
+		    (level > 1 && !WALK(tables_make)(pm, va, level, l, s)))
 			return false;
-		for (; level > 1 && s->ntables != 0; level = WALK(leaf_find)(pm, va, l))
-			WALK(table_publish)(pm, va, level - 1, l->parent, s);
 		tess_fence_full(); /* pairs with remove and protect: see ENTER AGAINST REMOVE */
 		if (WALK(leaf_lock)(pm, va, l))
 			return true;
@@ -431,6 +460,7 @@ WALK(leaf_detach)(struct walk_cursor *c, unsigned gone)
 	/* release pairs with WALK(leaf_find)(); bit 0 clear, so the slot is empty */
 	tess_store_release(c->leaf.parent, (*walk_debts(pt) & PMAP_DEBT_MASK) << 8);
 	pt->level = 0;
+	tess_sub_acqrel(&c->pm->tables, 1);
 	tess_gather_frame(c->g, pt);
 }
 

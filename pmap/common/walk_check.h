@@ -9,6 +9,7 @@
  *	I-PMAP-5  each entry of that list is a PTE of that frame, in its own pmap's tables
  *	I-PMAP-6  a PTE grants no more than allowed(); the zero page is never writable
  *	I-PMAP-7  no translation to a frame that is free, a table or a slab
+ *	I-PMAP-8  `tables` is the number of tables, the root among them
  */
 
 /* I-PMAP-5, seen from one of the frame's PTEs. */
@@ -75,27 +76,30 @@ WALK(check_leaf)(struct tess_pmap *pm, tess_pa pa, tess_va base,
 	TESS_ASSERT(tess_page_of(pa)->count == n); /* I-PMAP-2 */
 }
 
-/* Tables of `level` from `base` on; three deep below the root. */
-static void
+/* Tables of `level` from `base` on, three deep below the root: how many there are. */
+static uint64_t
 WALK(check_level)(struct tess_pmap *pm, tess_pa pa, unsigned level, tess_va base, unsigned slots,
 		  tess_prot (*allowed)(void *ctx, tess_va va, struct tess_page *pg), void *ctx)
 {
 	const uint64_t *table = tess_port_direct(pa);
+	uint64_t tables = 1;
 
 	WALK(check_table)(pm, pa, level, base);
 	if (level == 1) {
 		WALK(check_leaf)(pm, pa, base, allowed, ctx);
-		return;
+		return tables;
 	}
 	for (unsigned i = 0; i < slots; i++) {
 		uint64_t e = tess_load_relaxed(&table[i]);
 
 		if (PTE(valid)(e))
-			WALK(check_level)
-		(pm, PTE(pa)(e), level - 1, base + i * walk_span(level), PMAP_SLOTS, allowed, ctx);
+			tables += WALK(check_level)(pm, PTE(pa)(e), level - 1,
+						    base + i * walk_span(level), PMAP_SLOTS,
+						    allowed, ctx);
 		else /* nothing, or debts of a detached PTE page */
-		    TESS_ASSERT(e == 0 || (level == 2 && (e & ~(PMAP_DEBT_MASK << 8)) == 0));
+			TESS_ASSERT(e == 0 || (level == 2 && (e & ~(PMAP_DEBT_MASK << 8)) == 0));
 	}
+	return tables;
 }
 
 void
@@ -104,5 +108,6 @@ EXPORT(check)(struct tess_pmap *pm,
 {
 	unsigned slots = (unsigned)(walk_limit(pm) / walk_span(PMAP_LEVELS));
 
-	WALK(check_level)(pm, pm->root, PMAP_LEVELS, 0, slots, allowed, ctx);
+	TESS_ASSERT(WALK(check_level)(pm, pm->root, PMAP_LEVELS, 0, slots, allowed, ctx) ==
+		    pm->tables); /* I-PMAP-8 */
 }

@@ -184,6 +184,53 @@ static inline void fails(enum tess_err (*call)(void))
 	tess_map_check(&map);
 }
 
+static inline void
+removes(unsigned page, unsigned n)
+{
+	assert_int_equal(tess_map_remove(&map, at(page), at(page + n), TESS_HOLES_SKIP), TESS_OK);
+	tess_map_check(&map);
+}
+
+static inline enum tess_err
+protect(unsigned page, unsigned n, tess_prot prot, enum tess_holes holes)
+{
+	struct tess_map_spans own;
+	enum tess_err e =
+	    tess_map_set_prot(&map, at(page), at(page + n), prot, holes, UINT64_MAX, &own);
+
+	tess_map_check(&map);
+	return e;
+}
+
+static inline struct tess_entry *
+entry(unsigned page)
+{
+	return tess_map_lookup_rcu(&map, at(page));
+}
+
+static struct tess_map child;
+
+static inline void
+child_end(void)
+{
+	tess_map_check(&child);
+	tess_map_check(&map);
+	tess_map_fini(&child);
+}
+
+static inline enum tess_err
+fork_once(void)
+{
+	enum tess_err e = tess_map_init(&child, map.min, map.max, map.top);
+
+	if (e != TESS_OK)
+		return e;
+	e = tess_map_fork(&map, &child);
+	if (e != TESS_OK)
+		tess_map_fini(&child);
+	return e;
+}
+
 #define MAP_TEST(name)                         \
 	{                                      \
 #name, name, start, stop, NULL \
