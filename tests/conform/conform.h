@@ -90,7 +90,7 @@ bool side_same(struct conform *c);
 
 /* ---- The layout (layout.c) ---- */
 
-extern const char *const layout_fd[]; /* their names, NULL ends */
+extern const char *const layout_fd[];   /* their names, NULL ends */
 extern const char *const layout_text[]; /* the drawing, a line each, NULL ends */
 void layout_make(struct conform *c);
 /* layout_given: one word of an ARG_GIVEN; false: no such word. */
@@ -126,7 +126,8 @@ struct effect_snap {
 void effect_layout(struct conform *c, struct effect_snap *s);
 /* effect_bytes: reads every mapped page of the layout, on both sides. */
 void effect_bytes(struct conform *c, struct effect_snap *s);
-void effect_print(struct text *t, const struct effect_snap *before, const struct effect_snap *after);
+void effect_print(struct text *t, const struct effect_snap *before,
+		  const struct effect_snap *after);
 
 /* ---- Calls and tables ---- */
 
@@ -156,11 +157,11 @@ struct row {
 	uint64_t value[ARGS];
 };
 /* table_each: every row once; heading: `row` is NULL. */
-void table_each(const struct table *t, void (*each)(void *ctx, const char *heading, const struct row *row),
-		void *ctx);
+void table_each(const struct table *t,
+		void (*each)(void *ctx, const char *heading, const struct row *row), void *ctx);
 /* cell_run: one row in one personality; *cell and *effect are texts. */
-void cell_run(const struct table *t, const struct row *row, enum env_isa isa, enum tess_personality p,
-	      struct text *cell, struct text *effect, struct text *why);
+void cell_run(const struct table *t, const struct row *row, enum env_isa isa,
+	      enum tess_personality p, struct text *cell, struct text *effect, struct text *why);
 
 _Noreturn void conform_die(const char *why);
 

@@ -35,7 +35,8 @@ effect_byte(struct conform *c, struct effect_snap *s, tess_va va)
 	if (c->core != NULL)
 		core = env_load(c->core, va, &have);
 	if (core != e || (core == TESS_OK && c->core != NULL && have != want))
-		side_differs(c, "a byte read after the call", core == e ? "another value" : tess_err_name(core));
+		side_differs(c, "a byte read after the call",
+			     core == e ? "another value" : tess_err_name(core));
 	if (s->bytes < EFFECT_BYTES) {
 		s->byte[s->bytes].va = va;
 		s->byte[s->bytes++].got = e == TESS_OK ? want : 256 + e;
@@ -66,9 +67,9 @@ effect_rwx(struct text *t, unsigned prot)
 
 static const char *const effect_inherit[] = {"copy", "share", "none", "zero", "donate"};
 static const char *const effect_advice[] = {"normal", "random", "sequential"};
-static const char *const effect_flag[] = {"shared",  "growsdown", "locked",   "onfault", "dontdump",
-					  "guard",   "guarded",   "immutable", "nosync", "stackgap",
-					  "submap",  "wired",     "device"};
+static const char *const effect_flag[] = {"shared", "growsdown", "locked",    "onfault", "dontdump",
+					  "guard",  "guarded",   "immutable", "nosync",  "stackgap",
+					  "submap", "wired",     "device"};
 
 static void
 effect_flags(struct text *t, unsigned flags, char sign)
@@ -104,11 +105,13 @@ effect_same_backing(const struct effect_area *o, const struct effect_area *n, ui
 {
 	if (strcmp(o->object, n->object) != 0)
 		return false;
-	return strcmp(o->object, "-") == 0 || o->a.off + (at - o->a.start) == n->a.off + (at - n->a.start);
+	return strcmp(o->object, "-") == 0 ||
+	       o->a.off + (at - o->a.start) == n->a.off + (at - n->a.start);
 }
 
 static void
-effect_changes(struct text *t, const struct effect_area *o, const struct effect_area *n, uint64_t at)
+effect_changes(struct text *t, const struct effect_area *o, const struct effect_area *n,
+	       uint64_t at)
 {
 	if (o == NULL && n == NULL)
 		return;
@@ -243,8 +246,8 @@ effect_contents(struct text *t, const struct effect_snap *b, const struct effect
 		const struct effect_area *o = effect_at(b, va), *n = effect_at(a, va);
 		unsigned was, now = a->byte[i].got;
 
-		if (o == NULL || n == NULL || o->a.prot != n->a.prot || !effect_byte_at(b, va, &was) ||
-		    was == now)
+		if (o == NULL || n == NULL || o->a.prot != n->a.prot ||
+		    !effect_byte_at(b, va, &was) || was == now)
 			continue;
 		effect_where(t, va, va + PAGE);
 		if (now >= 256)
@@ -260,7 +263,8 @@ effect_print(struct text *t, const struct effect_snap *before, const struct effe
 	effect_ranges(t, before, after);
 	effect_contents(t, before, after);
 	if (after->anon != before->anon)
-		text_add(t, "%spages %c%lu", t->len == 0 ? "" : "; ", after->anon > before->anon ? '+' : '-',
+		text_add(t, "%spages %c%lu", t->len == 0 ? "" : "; ",
+			 after->anon > before->anon ? '+' : '-',
 			 after->anon > before->anon ? after->anon - before->anon
 						    : before->anon - after->anon);
 }

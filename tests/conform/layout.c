@@ -10,13 +10,13 @@
 #include <string.h>
 #include "conform.h"
 
-#define BASE  ((tess_va)0x10000000)
-#define HEAP  ((tess_va)0x20000000)
-#define STACK (BASE + 0x400 * PAGE)
+#define BASE        ((tess_va)0x10000000)
+#define HEAP        ((tess_va)0x20000000)
+#define STACK       (BASE + 0x400 * PAGE)
 #define STACK_PAGES 32
 
-const char *const layout_fd[] = {"none", "bad",  "rw",   "r",      "w",   "shut",  "short",
-				 "zero", "zero_r", "seg", "seg_r", "dev", "dev_r", "pipe", NULL};
+const char *const layout_fd[] = {"none",   "bad", "rw",    "r",   "w",     "shut", "short", "zero",
+				 "zero_r", "seg", "seg_r", "dev", "dev_r", "pipe", NULL};
 
 const char *const layout_text[] = {
     "anon     4 pages  rw-, private, stored in",
@@ -63,7 +63,7 @@ static const struct {
     {"zeros", BASE + 32 * PAGE, 2},
     {"dev", BASE + 34 * PAGE, 2},
     {"gap", STACK, STACK_PAGES},
-    {"stack", STACK + STACK_PAGES * PAGE, STACK_PAGES},
+    {"stack", STACK + STACK_PAGES *PAGE, STACK_PAGES},
     {"heap", HEAP, 2},
 };
 #define PLACES (sizeof(layout_place) / sizeof(layout_place[0]))
@@ -75,12 +75,12 @@ static const struct {
 } layout_edge[] = {
     {"min", 64 * KIB},
     {"max", ((tess_va)1 << 47) - PAGE},
-    {"top", ((tess_va)1 << 47) - PAGE - 128 * KIB * KIB},
+    {"top", ((tess_va)1 << 47) - PAGE - 128 * KIB *KIB},
     {"free", (tess_va)0x40000000},
     {"brk", HEAP + 2 * PAGE},
-    {"gapend", HEAP + 32 * KIB * KIB * KIB},
-    {"dataseg", HEAP + 512 * KIB * KIB},
-    {"2g", (tess_va)2 * KIB * KIB * KIB},
+    {"gapend", HEAP + 32 * KIB *KIB *KIB},
+    {"dataseg", HEAP + 512 * KIB *KIB},
+    {"2g", (tess_va)2 * KIB *KIB *KIB},
     {"limit", (tess_va)0x60000000},
 };
 #define EDGES (sizeof(layout_edge) / sizeof(layout_edge[0]))
@@ -89,13 +89,15 @@ bool
 layout_find(const char *name, size_t n, uint64_t *va)
 {
 	for (unsigned i = 0; i < PLACES; i++) {
-		if (strlen(layout_place[i].name) == n && strncmp(name, layout_place[i].name, n) == 0) {
+		if (strlen(layout_place[i].name) == n &&
+		    strncmp(name, layout_place[i].name, n) == 0) {
 			*va = layout_place[i].start;
 			return true;
 		}
 	}
 	for (unsigned i = 0; i < EDGES; i++) {
-		if (strlen(layout_edge[i].name) == n && strncmp(name, layout_edge[i].name, n) == 0) {
+		if (strlen(layout_edge[i].name) == n &&
+		    strncmp(name, layout_edge[i].name, n) == 0) {
 			*va = layout_edge[i].va;
 			return true;
 		}
@@ -153,7 +155,8 @@ layout_check(struct conform *c, const char *what, unsigned core, unsigned model)
 }
 
 static void
-layout_map(struct conform *c, const char *name, unsigned prot, unsigned flags, const char *fd, tess_off off)
+layout_map(struct conform *c, const char *name, unsigned prot, unsigned flags, const char *fd,
+	   tess_off off)
 {
 	struct tess_mmap_args a = {.prot = prot, .off = off};
 	struct model_answer ans = {.err = TESS_OK};
@@ -185,7 +188,8 @@ layout_store(struct conform *c, const char *name, unsigned pages, unsigned value
 		conform_die(name);
 	for (unsigned i = 0; i < pages; i++) {
 		uint8_t byte = (uint8_t)(value + i);
-		enum tess_err e = c->core == NULL ? TESS_OK : env_store(c->core, va + i * PAGE, byte);
+		enum tess_err e =
+		    c->core == NULL ? TESS_OK : env_store(c->core, va + i * PAGE, byte);
 
 		layout_check(c, name, e, model_store(c->ms, va + i * PAGE, byte));
 	}
@@ -244,7 +248,8 @@ layout_heap(struct conform *c)
 static void
 layout_stack(struct conform *c)
 {
-	const unsigned rw = TESS_PROT_READ | TESS_PROT_WRITE, priv = TESS_MAP_ANON | TESS_MAP_PRIVATE;
+	const unsigned rw = TESS_PROT_READ | TESS_PROT_WRITE,
+		       priv = TESS_MAP_ANON | TESS_MAP_PRIVATE;
 	struct tess_mmap_args a = {.addr = STACK,
 				   .len = 2 * STACK_PAGES * PAGE,
 				   .prot = rw,
@@ -267,8 +272,8 @@ layout_stack(struct conform *c)
 void
 layout_make(struct conform *c)
 {
-	const unsigned rw = TESS_PROT_READ | TESS_PROT_WRITE, priv = TESS_MAP_ANON | TESS_MAP_PRIVATE,
-		       shared = TESS_MAP_SHARED;
+	const unsigned rw = TESS_PROT_READ | TESS_PROT_WRITE,
+		       priv = TESS_MAP_ANON | TESS_MAP_PRIVATE, shared = TESS_MAP_SHARED;
 	bool p = c->p == TESS_PERSONALITY_POSIX, l = c->p == TESS_PERSONALITY_LINUX,
 	     b = c->p == TESS_PERSONALITY_BSD;
 	struct tess_handle seg = side_handle(c, 9);
@@ -337,23 +342,82 @@ layout_limit(struct conform *c, enum tess_limit which, const char *text)
 	return model_space_set_limit(c->ms, which, v) == TESS_OK;
 }
 
+#define BOTH(core_call, model_call) \
+	((c->core == NULL || (core_call) == TESS_OK) && (model_call) == TESS_OK)
+#define SEG  (BASE + 30 * PAGE)
+#define FREE ((tess_va)0x40000000)
+
+/* A page 8 pages behind the break. */
+static bool
+layout_wall(struct conform *c, unsigned grows)
+{
+	struct tess_mmap_args a = {.addr = HEAP + 10 * PAGE,
+				   .len = PAGE,
+				   .prot = TESS_PROT_READ | TESS_PROT_WRITE,
+				   .flags = TESS_MAP_PRIVATE | TESS_MAP_ANON | TESS_MAP_FIXED};
+	struct model_answer ans = {.err = TESS_OK, .va = a.addr};
+	tess_va out;
+
+	if (c->p == TESS_PERSONALITY_POSIX || c->p == TESS_PERSONALITY_LINUX)
+		a.flags |= grows;
+	return BOTH(tess_mmap(c->core, &a, &out), model_mmap(c->ms, &a, &ans));
+}
+
+/* The segment: its first page unmapped, its last one immutable, or all of it moved away. */
+static bool
+layout_segment(struct conform *c, const char *what)
+{
+	const unsigned moves = TESS_MREMAP_MAYMOVE | TESS_MREMAP_FIXED;
+	struct model_answer ans = {.err = TESS_OK, .va = FREE};
+	tess_va out;
+
+	if (strcmp(what, "cut") == 0)
+		return BOTH(tess_munmap(c->core, SEG, PAGE), model_munmap(c->ms, SEG, PAGE));
+	if (strcmp(what, "imm") == 0)
+		return BOTH(tess_mimmutable(c->core, SEG + PAGE, PAGE),
+			    model_mimmutable(c->ms, SEG + PAGE, PAGE));
+	if (strcmp(what, "moved") == 0)
+		return BOTH(tess_mremap(c->core, SEG, 2 * PAGE, 2 * PAGE, moves, FREE, &out),
+			    model_mremap(c->ms, SEG, 2 * PAGE, 2 * PAGE, moves, FREE, &ans));
+	return false;
+}
+
+static bool
+layout_number(struct conform *c, const char *word)
+{
+	static const struct {
+		const char *name;
+		enum tess_limit which;
+	} limit[] = {
+	    {"as:", TESS_LIMIT_AS}, {"data:", TESS_LIMIT_DATA}, {"memlock:", TESS_LIMIT_MEMLOCK}};
+
+	for (unsigned i = 0; i < sizeof(limit) / sizeof(limit[0]); i++)
+		if (strncmp(word, limit[i].name, strlen(limit[i].name)) == 0)
+			return layout_limit(c, limit[i].which, word + strlen(limit[i].name));
+	return false;
+}
+
 bool
 layout_given(struct conform *c, const char *word)
 {
+	const unsigned wxorx = TESS_MAPF_WXORX;
+
 	if (strcmp(word, "-") == 0)
 		return true;
-	if (strncmp(word, "as:", 3) == 0)
-		return layout_limit(c, TESS_LIMIT_AS, word + 3);
-	if (strncmp(word, "data:", 5) == 0)
-		return layout_limit(c, TESS_LIMIT_DATA, word + 5);
-	if (strncmp(word, "memlock:", 8) == 0)
-		return layout_limit(c, TESS_LIMIT_MEMLOCK, word + 8);
 	if (strcmp(word, "future") == 0)
-		return (c->core == NULL || tess_mlockall(c->core, TESS_MCL_FUTURE) == TESS_OK) &&
-		       model_mlockall(c->ms, TESS_MCL_FUTURE) == TESS_OK;
+		return BOTH(tess_mlockall(c->core, TESS_MCL_FUTURE),
+			    model_mlockall(c->ms, TESS_MCL_FUTURE));
 	if (strcmp(word, "wxorx") == 0)
 		return (c->core == NULL ||
-			tess_map_set_flags(tess_space_map(c->core), TESS_MAPF_WXORX) == TESS_KERN_SUCCESS) &&
-		       model_map_set_flags(c->ms, TESS_MAPF_WXORX) == TESS_KERN_SUCCESS;
-	return false;
+			tess_map_set_flags(tess_space_map(c->core), wxorx) == TESS_KERN_SUCCESS) &&
+		       model_map_set_flags(c->ms, wxorx) == TESS_KERN_SUCCESS;
+	if (strcmp(word, "zero") == 0) /* the second page of anon */
+		return BOTH(tess_minherit(c->core, BASE + PAGE, PAGE, TESS_INHERIT_ZERO),
+			    model_minherit(c->ms, BASE + PAGE, PAGE, TESS_INHERIT_ZERO));
+	if (strcmp(word, "wall") == 0 || strcmp(word, "wallstack") == 0)
+		return layout_wall(c, word[4] == '\0' ? 0 : TESS_MAP_GROWSDOWN);
+	if (strcmp(word, "noheap") == 0)
+		return BOTH(tess_munmap(c->core, HEAP, 2 * PAGE),
+			    model_munmap(c->ms, HEAP, 2 * PAGE));
+	return strncmp(word, "seg", 3) == 0 ? layout_segment(c, word + 3) : layout_number(c, word);
 }

@@ -297,8 +297,8 @@ test_file(struct run *r, const char *dir, unsigned point)
 	table_path(path, sizeof(path), dir, r->t->name);
 	have = file_read(path);
 	same = strcmp(have, want) == 0;
-	printf("%sok %u - %s.table: %u rows as the model says\n", same ? "" : "not ", point, r->t->name,
-	       r->rows);
+	printf("%sok %u - %s.table: %u rows as the model says\n", same ? "" : "not ", point,
+	       r->t->name, r->rows);
 	if (!same) {
 		printf("# - the table, + the model\n");
 		(void)text_diff(have, want);
@@ -317,14 +317,15 @@ test_line(const struct run *r, const struct line *l, enum env_isa isa, struct te
 
 	for (unsigned p = 0; p < PERSONALITY; p++) {
 		run_cell(r->t, &l->row, isa, p, cell, effect, why, sizeof(why));
-		if (why[0] == '\0' && strcmp(cell, l->cell[p]) == 0 && strcmp(effect, l->effect[p]) == 0)
+		if (why[0] == '\0' && strcmp(cell, l->cell[p]) == 0 &&
+		    strcmp(effect, l->effect[p]) == 0)
 			continue;
 		same = false;
 		text_add(out, "%s", who[p]);
 		for (unsigned i = 0; i < ARGS && r->t->arg[i].name != NULL; i++)
 			text_add(out, " %s=%s", r->t->arg[i].name, l->row.text[i]);
-		text_add(out, "\n#   want %s %s\n#   got  %s %s\n#   %.0s", l->cell[p], l->effect[p], cell,
-			 effect, "");
+		text_add(out, "\n#   want %s %s\n#   got  %s %s\n#   %.0s", l->cell[p],
+			 l->effect[p], cell, effect, "");
 		for (const char *s = why; *s != '\0'; s++) {
 			text_add(out, "%c", *s);
 			if (*s == '\n' && s[1] != '\0')
@@ -346,7 +347,8 @@ test_core(const struct run *r, enum env_isa isa, const char *name, unsigned poin
 	for (unsigned k = 0; k < r->n; k++)
 		if (r->line[k].heading == NULL && !test_line(r, &r->line[k], isa, &out))
 			bad++;
-	printf("%sok %u - %s: %u rows on %s\n", bad == 0 ? "" : "not ", point, r->t->name, r->rows, name);
+	printf("%sok %u - %s: %u rows on %s\n", bad == 0 ? "" : "not ", point, r->t->name, r->rows,
+	       name);
 	if (bad != 0)
 		printf("# %u rows differ\n# %s\n", bad, buf);
 	return bad == 0;

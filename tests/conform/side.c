@@ -49,8 +49,8 @@ side_objects(struct conform *c)
 		if (c->core == NULL)
 			c->object[i].object = (struct tess_object *)(void *)&stand_in[i];
 		else
-			c->object[i] =
-			    kind[i] == TESS_HANDLE_SHM ? env_segment(size[i]) : env_file(size[i], seed);
+			c->object[i] = kind[i] == TESS_HANDLE_SHM ? env_segment(size[i])
+								  : env_file(size[i], seed);
 		c->object[i].kind = kind[i];
 		o = model_object_create(c->model, c->object[i].object, kind[i], size[i], seed);
 		model_object_name(o, name[i]);
@@ -65,7 +65,8 @@ side_open(struct conform *c, enum env_isa isa, enum tess_personality p)
 
 	memset(c, 0, sizeof(*c));
 	c->p = p;
-	if (isa != ENV_ISA_COUNT && (env_open(&ec) != TESS_OK || tess_space_create(&sc, &c->core) != TESS_OK))
+	if (isa != ENV_ISA_COUNT &&
+	    (env_open(&ec) != TESS_OK || tess_space_create(&sc, &c->core) != TESS_OK))
 		conform_die("no machine");
 	c->model = model_create(c->core == NULL ? side_alone_mem() : env_mem(), conform_die);
 	if (c->model == NULL)
@@ -97,12 +98,12 @@ side_handle(const struct conform *c, unsigned fd)
 		uint8_t mode;
 		enum conform_object object;
 	} row[] = {
-	    {TESS_HANDLE_NONE, 0, OBJECT_COUNT},   {TESS_HANDLE_BAD, 0, OBJECT_COUNT},
-	    {TESS_HANDLE_FILE, 3, OBJECT_FILE},    {TESS_HANDLE_FILE, 1, OBJECT_FILE},
-	    {TESS_HANDLE_FILE, 2, OBJECT_FILE},    {TESS_HANDLE_FILE, 0, OBJECT_FILE},
-	    {TESS_HANDLE_FILE, 3, OBJECT_SHORT},   {TESS_HANDLE_ZERO, 3, OBJECT_COUNT},
-	    {TESS_HANDLE_ZERO, 1, OBJECT_COUNT},   {TESS_HANDLE_SHM, 3, OBJECT_SEGMENT},
-	    {TESS_HANDLE_SHM, 1, OBJECT_SEGMENT},  {TESS_HANDLE_DEVICE, 3, OBJECT_DEVICE},
+	    {TESS_HANDLE_NONE, 0, OBJECT_COUNT},    {TESS_HANDLE_BAD, 0, OBJECT_COUNT},
+	    {TESS_HANDLE_FILE, 3, OBJECT_FILE},     {TESS_HANDLE_FILE, 1, OBJECT_FILE},
+	    {TESS_HANDLE_FILE, 2, OBJECT_FILE},     {TESS_HANDLE_FILE, 0, OBJECT_FILE},
+	    {TESS_HANDLE_FILE, 3, OBJECT_SHORT},    {TESS_HANDLE_ZERO, 3, OBJECT_COUNT},
+	    {TESS_HANDLE_ZERO, 1, OBJECT_COUNT},    {TESS_HANDLE_SHM, 3, OBJECT_SEGMENT},
+	    {TESS_HANDLE_SHM, 1, OBJECT_SEGMENT},   {TESS_HANDLE_DEVICE, 3, OBJECT_DEVICE},
 	    {TESS_HANDLE_DEVICE, 1, OBJECT_DEVICE}, {TESS_HANDLE_OTHER, 3, OBJECT_COUNT},
 	};
 	struct tess_handle h = {.kind = row[fd].kind, .mode = row[fd].mode};
@@ -243,7 +244,8 @@ cell_choose(struct conform *c, const struct table *t, const struct row *row, str
 
 			if (!layout_find(edge[i], strlen(edge[i]), &va) || va <= at || va >= start)
 				continue;
-			if (cell_offer_edge(c, t, row, at, va, a) || cell_offer_edge(c, t, row, va, start, a))
+			if (cell_offer_edge(c, t, row, at, va, a) ||
+			    cell_offer_edge(c, t, row, va, start, a))
 				return;
 		}
 		at = area.end;

@@ -251,8 +251,8 @@ expand_words(struct expand *x, const char *s)
 }
 
 void
-table_each(const struct table *t, void (*each)(void *ctx, const char *heading, const struct row *row),
-	   void *ctx)
+table_each(const struct table *t,
+	   void (*each)(void *ctx, const char *heading, const struct row *row), void *ctx)
 {
 	struct expand x = {.t = t, .each = each, .ctx = ctx};
 
