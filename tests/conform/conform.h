@@ -142,12 +142,18 @@ struct table {
 		ANSWERS_OK,     /* nothing but success */
 		ANSWERS_VA,     /* an address; argument `addr` is what was asked for */
 		ANSWERS_CHOSEN, /* an address that may be the core's choice */
-		ANSWERS_KERN    /* enum tess_kern */
+		ANSWERS_KERN,   /* enum tess_kern */
+		ANSWERS_BITS    /* a byte, of which the model may leave bits open */
 	} answers;
 	unsigned addr, len, off; /* places of these arguments; for ANSWERS_VA and CHOSEN */
 };
 
 extern const struct table *const tables[];
+
+/* ANSWERS_BITS: bits that every byte has which the model allows, and those that only some have. */
+extern struct answer_bits {
+	uint8_t sure, open;
+} answer_bits;
 
 /* value_parse: the value of one argument; false: it is not written well. */
 bool value_parse(const struct arg_def *d, const char *text, uint64_t *v);

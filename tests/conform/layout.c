@@ -123,11 +123,11 @@ layout_print(struct text *t, uint64_t va)
 	uint64_t start, end;
 	const char *name = layout_name(va, &start, &end);
 
-	if (name == NULL && (va == HEAP + 2 * PAGE || va - 1 < HEAP + 2 * PAGE)) {
-		name = "heap"; /* the break, behind the last page */
+	if (name == NULL && va >= HEAP && va < HEAP + 64 * PAGE) {
+		name = "heap"; /* behind the break */
 		start = HEAP;
 	}
-	if (name == NULL || va < BASE)
+	if (name == NULL)
 		text_add(t, "placed");
 	else if (va == start)
 		text_add(t, "%s", name);

@@ -13,6 +13,7 @@
 #define CELL     24
 #define EFFECT   420
 #define SHOWN    12
+#define LIST     4096
 #define FILE_MAX ((size_t)4 << 20)
 
 /* A row as it is printed. */
@@ -93,8 +94,12 @@ run_model(struct run *r, const struct table *t)
 
 /* ---- As text ---- */
 
+#define WIDE 6 /* a table with more arguments lists only the unusual ones of a row, by name */
+
 struct widths {
 	unsigned arg[ARGS], cell[PERSONALITY];
+	unsigned all;    /* of the arguments as words; 0: in columns */
+	bool used[ARGS]; /* some row is not as usual there */
 };
 
 static void
@@ -110,21 +115,45 @@ arg_shown(const struct table *t, const struct row *row, unsigned i)
 	return strcmp(row->text[i], t->arg[i].usual) == 0 ? "." : row->text[i];
 }
 
+/* The arguments of a row that are not as usual: "addr=0 len=1p". */
+static void
+row_words(struct text *t, const struct table *tab, const struct row *row)
+{
+	for (unsigned i = 0; i < ARGS && tab->arg[i].name != NULL; i++)
+		if (strcmp(row->text[i], tab->arg[i].usual) != 0)
+			text_add(t, "%s%s=%s", t->len == 0 ? "" : " ", tab->arg[i].name,
+				 row->text[i]);
+	if (t->len == 0)
+		text_add(t, ".");
+}
+
 static void
 run_widths(const struct run *r, struct widths *w)
 {
+	char words[LINE];
+	struct text t;
+
 	memset(w, 0, sizeof(*w));
 	for (unsigned i = 0; i < ARGS && r->t->arg[i].name != NULL; i++)
 		widen(&w->arg[i], r->t->arg[i].name);
 	for (unsigned p = 0; p < PERSONALITY; p++)
 		widen(&w->cell[p], who[p]);
+	for (unsigned i = 0; i < ARGS && r->t->arg[i].name != NULL; i++)
+		w->all = i >= WIDE ? 9 : 0;
 	for (unsigned k = 0; k < r->n; k++) {
 		const struct line *l = &r->line[k];
 
 		if (l->heading != NULL)
 			continue;
-		for (unsigned i = 0; i < ARGS && r->t->arg[i].name != NULL; i++)
+		for (unsigned i = 0; i < ARGS && r->t->arg[i].name != NULL; i++) {
 			widen(&w->arg[i], arg_shown(r->t, &l->row, i));
+			w->used[i] |= strcmp(arg_shown(r->t, &l->row, i), ".") != 0;
+		}
+		if (w->all != 0) {
+			text_init(&t, words, sizeof(words));
+			row_words(&t, r->t, &l->row);
+			widen(&w->all, words);
+		}
 		for (unsigned p = 0; p < PERSONALITY; p++)
 			widen(&w->cell[p], l->cell[p]);
 	}
@@ -157,29 +186,43 @@ line_effects(struct text *t, const struct line *l)
 	}
 }
 
-/* When all four succeeded with one effect, or failed without any, the effect stands alone. */
+static void
+pad_to(struct text *t, const char *s, unsigned width)
+{
+	text_add(t, "%s", s);
+	for (size_t n = strlen(s); n < width; n++)
+		text_add(t, " ");
+}
+
+static void
+line_args(struct text *t, const struct table *tab, const struct row *row, const struct widths *w)
+{
+	char words[LINE];
+	struct text x;
+
+	if (w->all != 0) {
+		text_init(&x, words, sizeof(words));
+		row_words(&x, tab, row);
+		pad_to(t, words, w->all + 1);
+		return;
+	}
+	for (unsigned i = 0; i < ARGS && tab->arg[i].name != NULL; i++)
+		if (w->used[i])
+			pad_to(t, arg_shown(tab, row, i), w->arg[i] + 1);
+}
+
 static void
 line_text(struct text *t, const struct table *tab, const struct line *l, const struct widths *w)
 {
-	char pad[16];
-
-	(void)pad;
-	for (unsigned i = 0; i < ARGS && tab->arg[i].name != NULL; i++) {
-		const char *s = arg_shown(tab, &l->row, i);
-
-		text_add(t, "%s", s);
-		for (size_t n = strlen(s); n < w->arg[i] + 1; n++)
-			text_add(t, " ");
-	}
+	line_args(t, tab, &l->row, w);
 	text_add(t, "|");
 	for (unsigned p = 0; p < PERSONALITY; p++) {
-		text_add(t, " %s", l->cell[p]);
-		for (size_t n = strlen(l->cell[p]); n < w->cell[p]; n++)
-			text_add(t, " ");
+		text_add(t, " ");
+		pad_to(t, l->cell[p], w->cell[p]);
 	}
 	text_add(t, " | ");
 	line_effects(t, l);
-	while (t->len > 0 && t->buf[t->len - 1] == ' ')
+	while (t->len > 0 && (t->buf[t->len - 1] == ' ' || t->buf[t->len - 1] == '|'))
 		t->buf[--t->len] = '\0';
 	text_add(t, "\n");
 }
@@ -187,13 +230,13 @@ line_text(struct text *t, const struct table *tab, const struct line *l, const s
 static void
 run_head(struct text *t, const struct run *r, const struct widths *w)
 {
-	struct line head;
+	static struct line head;
 
-	text_add(t, "# %s\n# Usual (\".\"):", r->t->about);
 	memset(&head, 0, sizeof(head));
+	text_add(t, "# %s\n# The mappings: layout.table.  The usual (\".\"):", r->t->about);
 	for (unsigned i = 0; i < ARGS && r->t->arg[i].name != NULL; i++) {
 		text_add(t, " %s=%s", r->t->arg[i].name, r->t->arg[i].usual);
-		strcpy(head.row.text[i], r->t->arg[i].name);
+		strcpy(head.row.text[i], w->all == 0 ? r->t->arg[i].name : r->t->arg[i].usual);
 	}
 	text_add(t, "\n\n");
 	for (unsigned p = 0; p < PERSONALITY; p++)
@@ -201,6 +244,39 @@ run_head(struct text *t, const struct run *r, const struct widths *w)
 	for (unsigned p = 0; p < PERSONALITY; p++)
 		strcpy(head.effect[p], "what changed");
 	line_text(t, r->t, &head, w);
+}
+
+/* The mappings that every row begins with, as the model has them. */
+static char *
+layout_table(void)
+{
+	static struct conform c;
+	static struct effect_snap none, all;
+	char *buf = malloc(FILE_MAX), list[LIST];
+	struct text t, x;
+
+	if (buf == NULL)
+		conform_die("no memory for a table");
+	text_init(&t, buf, FILE_MAX);
+	text_add(&t, "# What is mapped when a row begins, from low addresses to high ones.\n\n");
+	for (const char *const *line = layout_text; *line != NULL; line++)
+		text_add(&t, "%s\n", *line);
+	for (unsigned p = 0; p < PERSONALITY; p++) {
+		side_open(&c, ENV_ISA_COUNT, (enum tess_personality)p);
+		effect_layout(&c, &all);
+		text_init(&x, list, sizeof(list));
+		effect_print(&x, &none, &all);
+		text_add(&t, "\n# %s\n", who[p]);
+		for (const char *s = list; *s != '\0'; s++) {
+			bool next = s[0] == ';' && s[1] == ' ';
+
+			text_add(&t, "%c", next ? '\n' : *s);
+			s += next;
+		}
+		text_add(&t, "\n");
+		side_close(&c);
+	}
+	return buf;
 }
 
 static char *
@@ -288,17 +364,17 @@ text_diff(const char *have, const char *want)
 
 /* ---- Points ---- */
 
+/* A text against DIR/NAME.table; `want` is freed. */
 static bool
-test_file(struct run *r, const char *dir, unsigned point)
+test_text(char *want, const char *dir, const char *name, const char *about, unsigned point)
 {
-	char path[1024], *have, *want = run_text(r);
+	char path[1024], *have;
 	bool same;
 
-	table_path(path, sizeof(path), dir, r->t->name);
+	table_path(path, sizeof(path), dir, name);
 	have = file_read(path);
 	same = strcmp(have, want) == 0;
-	printf("%sok %u - %s.table: %u rows as the model says\n", same ? "" : "not ", point,
-	       r->t->name, r->rows);
+	printf("%sok %u - %s.table: %s\n", same ? "" : "not ", point, name, about);
 	if (!same) {
 		printf("# - the table, + the model\n");
 		(void)text_diff(have, want);
@@ -306,6 +382,15 @@ test_file(struct run *r, const char *dir, unsigned point)
 	free(have);
 	free(want);
 	return same;
+}
+
+static bool
+test_file(const struct run *r, const char *dir, unsigned point)
+{
+	char about[64];
+
+	(void)snprintf(about, sizeof(about), "%u rows as the model says", r->rows);
+	return test_text(run_text(r), dir, r->t->name, about, point);
 }
 
 /* One line on the core; what differs goes to `out`. */
@@ -324,8 +409,8 @@ test_line(const struct run *r, const struct line *l, enum env_isa isa, struct te
 		text_add(out, "%s", who[p]);
 		for (unsigned i = 0; i < ARGS && r->t->arg[i].name != NULL; i++)
 			text_add(out, " %s=%s", r->t->arg[i].name, l->row.text[i]);
-		text_add(out, "\n#   want %s %s\n#   got  %s %s\n#   %.0s", l->cell[p],
-			 l->effect[p], cell, effect, "");
+		text_add(out, "\n#   want %s %s\n#   got  %s %s\n#   ", l->cell[p], l->effect[p],
+			 cell, effect, "");
 		for (const char *s = why; *s != '\0'; s++) {
 			text_add(out, "%c", *s);
 			if (*s == '\n' && s[1] != '\0')
@@ -381,6 +466,10 @@ update(const char *dir, char *const *names, int n)
 	char path[1024];
 	struct run r;
 
+	if (n == 0) {
+		table_path(path, sizeof(path), dir, "layout");
+		file_write(path, layout_table());
+	}
 	for (const struct table *const *t = tables; *t != NULL; t++) {
 		if (!wanted(*t, names, n))
 			continue;
@@ -407,6 +496,9 @@ main(int argc, char **argv)
 		what++;
 	if (what == 4)
 		usage(argv[0]);
+	if (what == ENV_ISA_COUNT && argc == 3)
+		bad += !test_text(layout_table(), argv[1], "layout", "what every row begins with",
+				  ++point);
 	for (const struct table *const *t = tables; *t != NULL; t++) {
 		if (!wanted(*t, argv + 3, argc - 3))
 			continue;

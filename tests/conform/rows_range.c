@@ -262,3 +262,88 @@ const struct table table_mincore = {
     .core = core_mincore,
     .model = model_of_mincore,
 };
+
+/* ---- The bytes of mincore ---- */
+
+static const struct arg_word bits_access[] = {{"nothing", 0}, {"read", 1}, {"write", 2}, {NULL, 0}};
+static const struct arg_word bits_call[] = {{"mincore", 0}, {"detail", 1}, {NULL, 0}};
+
+static unsigned
+core_bits(struct conform *c, const uint64_t *v, tess_va *out)
+{
+	unsigned char byte = 0;
+	enum tess_err e;
+	uint8_t read;
+
+	if (v[2] & 1)
+		(void)env_load(c->core, v[1], &read);
+	if (v[2] & 2)
+		(void)env_store(c->core, v[1], 0x77);
+	e = v[3] == 0 ? tess_mincore(c->core, v[1], 1, &byte)
+		      : tess_mincore_detail(c->core, v[1], 1, &byte);
+	if (e == TESS_OK)
+		*out = byte;
+	return e;
+}
+
+static enum tess_err
+bits_ask(struct conform *c, const uint64_t *v, unsigned char byte)
+{
+	return v[3] == 0 ? model_mincore(c->ms, v[1], 1, &byte)
+			 : model_mincore_detail(c->ms, v[1], 1, &byte);
+}
+
+/* Every byte is offered to the model; what it lets pass is the answer. */
+static unsigned
+model_of_bits(struct conform *c, const uint64_t *v, struct model_answer *ans)
+{
+	bool allowed[256];
+	unsigned any = 0, all = 255, one = 256;
+	enum tess_err e = TESS_OK;
+	uint8_t read;
+
+	if (v[2] & 1)
+		(void)model_load(c->ms, v[1], &read);
+	if (v[2] & 2)
+		(void)model_store(c->ms, v[1], 0x77);
+	for (unsigned i = 0; i < 256; i++) {
+		e = bits_ask(c, v, (unsigned char)i);
+		allowed[i] = model_complaint(c->model) == NULL;
+		if (!allowed[i])
+			continue;
+		any |= i;
+		all &= i;
+		one = one == 256 ? i : one;
+	}
+	if (one == 256)
+		conform_die("the model allows no byte of mincore");
+	answer_bits = (struct answer_bits){(uint8_t)all, (uint8_t)(any & ~all)};
+	if (ans->va > 255 || !allowed[ans->va])
+		ans->va = one;
+	return e == TESS_OK ? bits_ask(c, v, (unsigned char)ans->va) : e;
+}
+
+#define BITS_PLACES                                                                              \
+	"addr={anon,none,file,file+1p,ro,priv,priv+1p,locked,immut,immro,guard,guarded,eof,eof+" \
+	"1p,seg,zeros,"                                                                          \
+	"zeros+1p,dev,gap,stack}"
+
+static const char *const bits_rows[] = {
+    "# mincore", BITS_PLACES " after={nothing,read,write}", "# mincore_detail",
+    "call=detail " BITS_PLACES " after={nothing,read,write}", NULL};
+
+const struct table table_mincore_bits = {
+    .name = "mincore_bits",
+    .about = "the byte of one page, in hex, after the page was left alone, read or written; "
+	     "\"01?02\": 02 may be set "
+	     "or not",
+    .arg = {GIVEN,
+	    ADDR("anon"),
+	    {"after", ARG_WORDS, "nothing", bits_access},
+	    {"call", ARG_WORDS, "mincore", bits_call},
+	    END},
+    .rows = bits_rows,
+    .core = core_bits,
+    .model = model_of_bits,
+    .answers = ANSWERS_BITS,
+};

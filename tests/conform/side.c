@@ -14,6 +14,8 @@
 
 #define FILE_SEED 7
 
+struct answer_bits answer_bits;
+
 static struct mem_pool alone_pool;
 #define ALONE_BYTES ((size_t)16 << 20)
 
@@ -300,7 +302,11 @@ cell_beside(struct conform *c, const struct table *t, const struct row *row, str
 static void
 cell_print(const struct table *t, const struct row *row, const struct answer *a, struct text *cell)
 {
-	if (t->answers == ANSWERS_OK || t->answers == ANSWERS_KERN || a->code != TESS_OK)
+	if (t->answers == ANSWERS_BITS && a->code == TESS_OK) {
+		text_add(cell, "%02x", answer_bits.sure);
+		if (answer_bits.open != 0)
+			text_add(cell, "?%02x", answer_bits.open);
+	} else if (t->answers == ANSWERS_OK || t->answers == ANSWERS_KERN || a->code != TESS_OK)
 		text_add(cell, "%s", cell_word(t, a->code));
 	else if (a->va == row->value[t->addr])
 		text_add(cell, "OK");
