@@ -410,7 +410,7 @@ test_line(const struct run *r, const struct line *l, enum env_isa isa, struct te
 		for (unsigned i = 0; i < ARGS && r->t->arg[i].name != NULL; i++)
 			text_add(out, " %s=%s", r->t->arg[i].name, l->row.text[i]);
 		text_add(out, "\n#   want %s %s\n#   got  %s %s\n#   ", l->cell[p], l->effect[p],
-			 cell, effect, "");
+			 cell, effect);
 		for (const char *s = why; *s != '\0'; s++) {
 			text_add(out, "%c", *s);
 			if (*s == '\n' && s[1] != '\0')
