@@ -61,6 +61,9 @@ struct tess_index_edit {
 	struct tess_index_leaf *leaf;   /* in place: the only one concerned; otherwise NULL */
 	struct tess_index_leaf *leaves; /* chain of new leaves allocated by prepare */
 	struct tess_index_dir *dirs;    /* chain of new directory nodes */
+	struct tess_index_leaf
+	    *seen;          /* where the hold looked last; NULL: nowhere, or it changed since */
+	unsigned seen_slot; /* and the slot of the answer */
 };
 
 /* tess_index_room_init/fini: the pools of leaves, directories and radix nodes of this machine. */
@@ -84,6 +87,15 @@ void tess_index_fini(struct tess_index *ix);
 struct tess_range *tess_index_lookup_rcu(const struct tess_index *ix, uint64_t key);
 struct tess_range *tess_index_next_rcu(const struct tess_index *ix, uint64_t key);
 struct tess_range *tess_index_prev_rcu(const struct tess_index *ix, uint64_t key);
+
+/*
+ * tess_index_edit_lookup, tess_index_edit_next: the same answers for whoever holds the edit, who walks neighbours
+ *	and asks about the same ones again: the leaf and slot of the last answer are looked at first.
+ *
+ * => locks: edit held
+ */
+struct tess_range *tess_index_edit_lookup(struct tess_index_edit *e, uint64_t key);
+struct tess_range *tess_index_edit_next(struct tess_index_edit *e, uint64_t key);
 
 /*
  * tess_index_lock: become the only writer of [lo, hi); the neighbours touching lo and hi may be

@@ -50,6 +50,7 @@ tess_index_lock(struct tess_index *ix, uint64_t lo, uint64_t hi, enum tess_rank 
 	e->prepared = false;
 	e->leaves = NULL;
 	e->dirs = NULL;
+	e->seen = NULL;
 	tess_mutex_lock(&ix->lock, rank);
 }
 
@@ -98,6 +99,80 @@ tess_index_edit_drop(struct tess_index_edit *e)
 	}
 }
 
+/* ---- the holder looks ---- */
+
+/* The leaf of `key`, most often the one looked at before. */
+static inline struct tess_index_leaf *
+edit_leaf(struct tess_index_edit *e, uint64_t key)
+{
+	struct tess_index_leaf *leaf = e->seen;
+
+	if (TESS_LIKELY(leaf != NULL) && key - leaf->lo < leaf->hi - leaf->lo)
+		return leaf;
+	e->seen_slot = INDEX_LEAF;
+	return e->seen = index_leaf(e->ix, key);
+}
+
+/* What follows the leaf's own ranges: the first range of a later leaf. */
+static struct tess_range *__attribute__((noinline))
+edit_next_leaf(struct tess_index_edit *e, const struct tess_index_leaf *leaf)
+{
+	const struct tess_index *ix = e->ix;
+
+	while (leaf->hi < ix->hi) {
+		size_t i;
+
+		leaf = index_leaf(ix, leaf->hi);
+		i = leaf_live_from(leaf->live, 0);
+		if (i < INDEX_LEAF)
+			return leaf->range[i];
+	}
+	return NULL;
+}
+
+/* The slot of the first range of the leaf that ends after `key`: the last answer's, the next one's, or searched. */
+static inline size_t
+edit_slot(const struct tess_index_edit *e, const struct tess_index_leaf *leaf, uint64_t key)
+{
+	size_t slot = e->seen_slot;
+	const struct tess_range *at = slot < INDEX_LEAF ? leaf->range[slot] : NULL;
+
+	if (at != NULL && key >= at->start) {
+		if (key < at->end)
+			return slot;
+		slot = leaf_live_from(leaf->live, slot + 1);
+		if (slot == INDEX_LEAF || leaf->range[slot]->end > key)
+			return slot;
+	}
+	slot = leaf_below(leaf, key + 1);
+	at = leaf->range[slot];
+	return at != NULL && at->end > key ? slot : leaf_live_from(leaf->live, slot + 1);
+}
+
+struct tess_range *
+tess_index_edit_next(struct tess_index_edit *e, uint64_t key)
+{
+	const struct tess_index *ix = e->ix;
+	const struct tess_index_leaf *leaf;
+
+	TESS_HELD(&ix->lock);
+	if (key >= ix->hi)
+		return NULL;
+	if (key < ix->lo)
+		key = ix->lo;
+	leaf = edit_leaf(e, key);
+	e->seen_slot = (unsigned)edit_slot(e, leaf, key);
+	return e->seen_slot < INDEX_LEAF ? leaf->range[e->seen_slot] : edit_next_leaf(e, leaf);
+}
+
+struct tess_range *
+tess_index_edit_lookup(struct tess_index_edit *e, uint64_t key)
+{
+	struct tess_range *r = tess_index_edit_next(e, key);
+
+	return r != NULL && r->start <= key ? r : NULL;
+}
+
 /* ---- prepare ---- */
 
 /* Would a leaf left with `count` ranges be joined with a neighbour? */
@@ -144,7 +219,7 @@ tess_index_prepare(struct tess_index_edit *e, uint64_t lo, uint64_t hi, unsigned
 	TESS_WALK(ix->lo <= lo && hi <= ix->hi);
 	if (TESS_UNLIKELY(e->leaves != NULL))
 		return prepare_again(e, lo, hi, n);
-	leaf = index_leaf(ix, lo);
+	leaf = edit_leaf(e, lo);
 	slot = end = leaf_from(leaf, lo);
 	for (; end < INDEX_LEAF && leaf->start[end] < hi; end++)
 		gone += leaf->range[end] != NULL;
@@ -427,6 +502,7 @@ tess_index_commit(struct tess_index_edit *e, uint64_t lo, uint64_t hi, struct te
 	TESS_DEBUG(e->prepared);
 	TESS_WALK(commit_sane(e, lo, hi, rs, n));
 	e->prepared = false;
+	e->seen = NULL;
 	if (TESS_UNLIKELY(e->leaf == NULL))
 		tess_index_shape_commit(e, lo, hi, rs, n);
 	else if (n == 1 && e->gone == 0)

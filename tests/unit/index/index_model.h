@@ -124,10 +124,35 @@ im_compare_at(const struct index_model *m, uint64_t key)
 	tess_rcu_exit();
 }
 
+/* The holder's looks, forwards, backwards and again: whatever it remembers of the last one, the answer is right. */
+static inline void
+im_compare_edit(const struct index_model *m)
+{
+	struct tess_index *ix = (struct tess_index *)(uintptr_t)&m->ix;
+	struct tess_index_edit e;
+	uint64_t at = ix->lo;
+
+	tess_index_lock(ix, ix->lo, ix->hi, TESS_RANK_LEAF, &e);
+	for (unsigned i = 0; i < m->n; i++) {
+		struct tess_range *r = m->at[i];
+
+		index_must(tess_index_edit_next(&e, at) == r);
+		index_must(tess_index_edit_next(&e, r->start) == r);
+		index_must(tess_index_edit_lookup(&e, r->end - 1) == r);
+		index_must(tess_index_edit_lookup(&e, at) == (at == r->start ? r : NULL));
+		index_must(i == 0 || tess_index_edit_next(&e, m->at[i / 2]->start) == m->at[i / 2]);
+		at = r->end;
+	}
+	index_must(tess_index_edit_next(&e, at) == NULL);
+	tess_index_unlock(&e);
+}
+
 static inline void
 im_compare_all(const struct index_model *m)
 {
 	uint64_t at = m->ix.lo;
+
+	im_compare_edit(m);
 
 	index_must(tess_index_check(&m->ix) == m->n);
 	for (unsigned i = 0; i < m->n; i++) {
