@@ -355,11 +355,22 @@ struct tess_map_spans {
 	} at[TESS_SPANS];
 };
 
+/* What tess_map_set_prot() sets, and how. */
+struct tess_map_protection {
+	tess_prot prot, maxprot;
+	unsigned flags; /* TESS_PROTECT_* */
+	enum tess_holes
+	    holes; /* STOP is mprotect of Linux: offenders end it, the part before is done */
+	uint64_t limit_data;  /* bytes */
+	uint64_t limit_bytes; /* STOP: beyond it the data limit is not asked for */
+};
+
 /*
- * tess_map_set_prot: set protection.  fails: EACCES beyond an entry's maximum (nothing changed, or with
- *	STOP the part before it changed), EFAULT as `holes` says, NOMEM limit_data or memory,
- *	EINVAL a submap, EPERM immutable (both as EACCES).  Guards are passed over.
- *	*own: locked private memory that became writable: the caller makes its pages the space's own now, as
+ * tess_map_set_prot: set protection, maximum, or both.  fails: EACCES beyond an entry's maximum, or W and X on
+ *	a WXORX map; EINVAL a submap, EPERM immutable, EFAULT a hole as `holes` says; NOMEM limit_data, the
+ *	commit charge or memory.  Nothing changed, but with STOP.  Guards are passed over.  GROWSDOWN: with STOP
+ *	EFAULT nothing is mapped before `end`, EINVAL what is first does not grow down
+ *	*own: locked or wired private memory that became writable: the caller makes its pages the space's own now, as
  *	mlock would have done
  * tess_map_inherit, _advise, _mark: set the attribute; `set` and `clear` are TESS_ENTRY_* bits.
  *	fails: an entry outside `only` (those before it are done), EAGAIN limit_locked.  inherit: EPERM
@@ -368,8 +379,8 @@ struct tess_map_spans {
  * => each re-merges with its neighbours (D16)
  */
 TESS_MUST_CHECK enum tess_err tess_map_set_prot(struct tess_map *map, tess_va start, tess_va end,
-						tess_prot prot, enum tess_holes holes,
-						uint64_t limit_data, struct tess_map_spans *own);
+						const struct tess_map_protection *p,
+						struct tess_map_spans *own);
 TESS_MUST_CHECK enum tess_err tess_map_inherit(struct tess_map *map, tess_va start, tess_va end,
 					       enum tess_inherit inherit, enum tess_holes holes);
 TESS_MUST_CHECK enum tess_err tess_map_advise(struct tess_map *map, tess_va start, tess_va end,

@@ -166,9 +166,8 @@ entry_copy_advances_offsets(void **state)
 static enum tess_err
 protect_middle(void)
 {
-	struct tess_map_spans own;
 
-	return tess_map_set_prot(&map, at(12), at(14), R, TESS_HOLES_REFUSE, UINT64_MAX, &own);
+	return set_prot(12, 2, R, TESS_HOLES_REFUSE, UINT64_MAX);
 }
 
 static void
@@ -195,7 +194,6 @@ static void
 map_protect_refuses(void **state)
 {
 	struct tess_map_new new = like(14, 2, R);
-	struct tess_map_spans own;
 	tess_va va;
 
 	(void)state;
@@ -211,11 +209,8 @@ map_protect_refuses(void **state)
 	assert_int_equal(protect(16, 4, RW, TESS_HOLES_REFUSE), TESS_EFAULT);
 	assert_int_equal(protect(16, 4, RW, TESS_HOLES_REPORT), TESS_EFAULT);
 	EXPECT(&map, "a-erw e-10r 12-14rw");
-	assert_int_equal(tess_map_set_prot(&map, at(18), at(20), R, TESS_HOLES_SKIP, 0, &own),
-			 TESS_OK);
-	assert_int_equal(
-	    tess_map_set_prot(&map, at(18), at(20), RW, TESS_HOLES_SKIP, 5 * PAGE, &own),
-	    TESS_ENOMEM);
+	assert_int_equal(set_prot(18, 2, R, TESS_HOLES_SKIP, 0), TESS_OK);
+	assert_int_equal(set_prot(18, 2, RW, TESS_HOLES_SKIP, 5 * PAGE), TESS_ENOMEM);
 	EXPECT(&map, "a-erw e-10r 12-14r");
 }
 

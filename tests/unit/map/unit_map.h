@@ -192,11 +192,22 @@ removes(unsigned page, unsigned n)
 }
 
 static inline enum tess_err
+set_prot(unsigned page, unsigned n, tess_prot prot, enum tess_holes holes, uint64_t limit_data)
+{
+	struct tess_map_protection p = {.prot = prot,
+					.flags = TESS_PROTECT_SET_PROT,
+					.holes = holes,
+					.limit_data = limit_data,
+					.limit_bytes = UINT64_MAX};
+	struct tess_map_spans own;
+
+	return tess_map_set_prot(&map, at(page), at(page + n), &p, &own);
+}
+
+static inline enum tess_err
 protect(unsigned page, unsigned n, tess_prot prot, enum tess_holes holes)
 {
-	struct tess_map_spans own;
-	enum tess_err e =
-	    tess_map_set_prot(&map, at(page), at(page + n), prot, holes, UINT64_MAX, &own);
+	enum tess_err e = set_prot(page, n, prot, holes, UINT64_MAX);
 
 	tess_map_check(&map);
 	return e;
