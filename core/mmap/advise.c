@@ -130,10 +130,10 @@ advise_populate(struct tess_map *map, struct tess_span s, enum tess_access acces
 		if (!(prot & need))
 			return TESS_EINVAL;
 		e = tess_map_touch(map, va, va + TESS_PAGE_SIZE, access);
-		if (e == TESS_SIGBUS)
-			return TESS_EFAULT;
+		if (e == TESS_SIGBUS || e == TESS_EFAULT)
+			return TESS_EFAULT; /* beyond the end of the object; a guard */
 		if (e != TESS_OK)
-			return e == TESS_ENOMEM ? e : TESS_EINVAL;
+			return e;
 	}
 	return TESS_OK;
 }

@@ -71,6 +71,8 @@ tess_mmap_place(struct tess_space *sp, const struct tess_mmap_args *a, struct te
 	if (a->flags & (TESS_MAP_32BIT | TESS_MAP_UPPER_LIMIT)) {
 		n->lo = map->min;
 		n->hi = tess_mmap_bound(map, a);
+		if (n->hi < n->lo)
+			n->hi = n->lo; /* a bound of 0 is a bound too, and nothing fits below it */
 		if (n->len > n->hi || n->addr > n->hi - n->len)
 			n->addr = 0; /* a hint that cannot be met is none */
 	}
