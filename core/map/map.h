@@ -455,11 +455,13 @@ bool tess_map_find(const struct tess_map *map, tess_va hint, uint64_t len, uint6
 		   tess_va *out);
 
 /*
- * tess_map_choose: the place that tess_map_insert() would give `n` (ANY).  Changes nothing.
+ * tess_map_choose: the place that tess_map_insert() would give `n` (ANY).  Changes nothing.  false: none
+ * tess_map_query: the same, for who does not hold the edit of the whole map: a hint when others write.
  *
- * => locks: the edit of the whole map, or it is a hint only.  false: none
+ * => query: locks: none held; sleeps: may
  */
 bool tess_map_choose(const struct tess_map *map, const struct tess_map_new *n, tess_va *out);
+bool tess_map_query(struct tess_map *map, const struct tess_map_new *n, tess_va *out);
 
 /* tess_map_wait: sleep until the writer that holds an entry is done. */
 void tess_map_wait(struct tess_map *map);

@@ -230,7 +230,7 @@ place_long(const struct tess_map *map, const struct tess_map_new *n, tess_va *ou
 	struct place p = {.map = map,
 			  .n = n,
 			  .lo = n->lo > map->min ? n->lo : map->min,
-			  .hi = n->hi != 0 && n->hi < map->max ? n->hi : map->max,
+			  .hi = (n->lo | n->hi) != 0 && n->hi < map->max ? n->hi : map->max,
 			  .hint = tess_page_round(n->addr),
 			  .flags = tess_load_relaxed(&map->flags) & PLACE_FLAGS,
 			  .draw = place_mix(map->random)};
@@ -253,6 +253,18 @@ tess_map_choose(const struct tess_map *map, const struct tess_map_new *n, tess_v
 			(tess_load_relaxed(&map->flags) & PLACE_FLAGS) == 0))
 		return tess_map_find(map, n->addr, n->len, TESS_PAGE_SIZE, out);
 	return place_long(map, n, out);
+}
+
+bool
+tess_map_query(struct tess_map *map, const struct tess_map_new *n, tess_va *out)
+{
+	struct tess_map_edit ed;
+	bool found;
+
+	tess_map_edit_begin(&ed, map, map->min, map->max); /* `random` and `spent` are guarded */
+	found = tess_map_choose(map, n, out);
+	tess_map_edit_end(&ed);
+	return found;
 }
 
 void
@@ -308,7 +320,7 @@ tess_map_place_ask(const struct tess_place *p, struct tess_map_new *n)
 	n->addr = p->hint;
 	n->place = exact ? TESS_PLACE_EXCL : TESS_PLACE_ANY;
 	n->lo = p->min;
-	n->hi = p->max;
+	n->hi = p->max == 0 && p->min != 0 ? UINT64_MAX : p->max;
 	n->align = p->align;
 	n->up = p->policy == TESS_PLACE_BOTTOMUP;
 	n->super = p->policy == TESS_PLACE_SUPER;
@@ -318,10 +330,11 @@ tess_map_place_ask(const struct tess_place *p, struct tess_map_new *n)
 bool
 tess_map_place_exact(struct tess_map *map, const struct tess_map_new *n)
 {
-	tess_va hi = n->hi != 0 ? n->hi : map->max;
+	tess_va hi = (n->lo | n->hi) != 0 ? n->hi : map->max;
 
 	return n->addr >= n->lo && (n->align == 0 || (n->addr & (n->align - 1)) == 0) &&
-	       n->len <= hi && n->addr <= hi - n->len && place_free(map, n->addr, n->len);
+	       n->len <= hi && n->addr <= hi - n->len && n->addr >= map->min &&
+	       n->addr + n->len <= map->max && !tess_map_any(map, n->addr, n->addr + n->len);
 }
 
 enum tess_kern
@@ -329,16 +342,13 @@ tess_map_findspace(struct tess_map *map, const struct tess_place *p, tess_va *ou
 {
 	struct tess_map_new n = {.len = 0};
 	enum tess_kern kern = tess_map_place_ask(p, &n);
-	struct tess_map_edit ed;
 	tess_va start = n.addr;
 	bool found;
 
 	if (kern != TESS_KERN_SUCCESS)
 		return kern;
-	tess_map_edit_begin(&ed, map, map->min, map->max); /* `random` and `spent` are guarded */
-	found = n.place == TESS_PLACE_ANY ? tess_map_choose(map, &n, &start)
+	found = n.place == TESS_PLACE_ANY ? tess_map_query(map, &n, &start)
 					  : tess_map_place_exact(map, &n);
-	tess_map_edit_end(&ed);
 	if (found)
 		*out = start;
 	return found ? TESS_KERN_SUCCESS : TESS_KERN_NO_SPACE;
