@@ -109,7 +109,7 @@ edit_leaf(struct tess_index_edit *e, uint64_t key)
 
 	if (TESS_LIKELY(leaf != NULL) && key - leaf->lo < leaf->hi - leaf->lo)
 		return leaf;
-	e->seen_slot = INDEX_LEAF;
+	e->seen_slot = INDEX_LEAF + 1; /* not yet */
 	return e->seen = index_leaf(e->ix, key);
 }
 
@@ -130,23 +130,36 @@ edit_next_leaf(struct tess_index_edit *e, const struct tess_index_leaf *leaf)
 	return NULL;
 }
 
-/* The slot of the first range of the leaf that ends after `key`: the last answer's, the next one's, or searched. */
+/* The first slot whose range ends after `key`, by search. */
+static size_t __attribute__((noinline))
+edit_search(const struct tess_index_leaf *leaf, uint64_t key)
+{
+	size_t slot = leaf_below(leaf, key + 1);
+	const struct tess_range *at = leaf->range[slot];
+
+	return at != NULL && at->end > key ? slot : leaf_live_from(leaf->live, slot + 1);
+}
+
+/* The same, looking first where the last answer was, behind it and before it.  LEAF: none in this leaf. */
 static inline size_t
 edit_slot(const struct tess_index_edit *e, const struct tess_index_leaf *leaf, uint64_t key)
 {
-	size_t slot = e->seen_slot;
-	const struct tess_range *at = slot < INDEX_LEAF ? leaf->range[slot] : NULL;
+	size_t slot = e->seen_slot, before;
 
-	if (at != NULL && key >= at->start) {
-		if (key < at->end)
+	if (slot > INDEX_LEAF)
+		return edit_search(leaf, key);
+	if (slot < INDEX_LEAF && key >= leaf->range[slot]->start) {
+		if (key < leaf->range[slot]->end)
 			return slot;
 		slot = leaf_live_from(leaf->live, slot + 1);
 		if (slot == INDEX_LEAF || leaf->range[slot]->end > key)
 			return slot;
+		return edit_search(leaf, key);
 	}
-	slot = leaf_below(leaf, key + 1);
-	at = leaf->range[slot];
-	return at != NULL && at->end > key ? slot : leaf_live_from(leaf->live, slot + 1);
+	before = leaf_live_below(leaf->live, slot);
+	if (before == 0 || leaf->range[before - 1]->end <= key)
+		return slot;
+	return leaf->range[before - 1]->start <= key ? before - 1 : edit_search(leaf, key);
 }
 
 struct tess_range *

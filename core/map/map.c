@@ -50,10 +50,14 @@ tess_map_over(struct tess_map *map, tess_va start, tess_va end, struct tess_map_
 	struct tess_entry *e;
 
 	*over = (struct tess_map_limits){0, 0, 0};
-	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end;
-	     e = tess_map_next_rcu(map, e->range.end)) {
-		tess_va lo = e->range.start > start ? e->range.start : start;
-		tess_va hi = e->range.end < end ? e->range.end : end;
+	for (tess_va at = start; at < end; at = e->range.end) {
+		tess_va lo, hi;
+
+		e = tess_map_next_rcu(map, at);
+		if (e == NULL || e->range.start >= end)
+			break;
+		lo = e->range.start > start ? e->range.start : start;
+		hi = e->range.end < end ? e->range.end : end;
 
 		over->bytes += hi - lo;
 		over->data += tess_entry_is_data(e) ? hi - lo : 0;

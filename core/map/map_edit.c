@@ -130,7 +130,7 @@ tess_map_edit_open(struct tess_map_edit *ed, tess_va start, tess_va end)
 	edit_discard(ed);
 	ed->lo = start;
 	ed->hi = end;
-	left = start > map->min ? tess_map_lookup_rcu(map, start - 1) : NULL;
+	left = start > map->min ? tess_map_edit_at(ed, start - 1) : NULL;
 	if (left != NULL && left->range.end > start) { /* cut */
 		ed->lo = left->range.start;
 		edit_put_outer(ed, left, left->range.start, start);
@@ -146,7 +146,7 @@ edit_close_left(struct tess_map_edit *ed)
 
 	if (first == NULL || first->range.start != ed->lo || ed->lo == map->min)
 		return;
-	left = tess_map_lookup_rcu(map, ed->lo - 1);
+	left = tess_map_edit_at(ed, ed->lo - 1);
 	if (left == NULL || !tess_entry_joins(left, first))
 		return;
 	n = tess_entry_copy(left, left->range.start, first->range.end);
@@ -164,7 +164,7 @@ edit_close_left(struct tess_map_edit *ed)
 static void
 edit_close_right(struct tess_map_edit *ed, tess_va end)
 {
-	struct tess_entry *right = tess_map_lookup_rcu(ed->map, end);
+	struct tess_entry *right = tess_map_edit_at(ed, end);
 
 	if (end == ed->map->max || right == NULL)
 		return;
@@ -208,17 +208,16 @@ tess_map_edit_close(struct tess_map_edit *ed, tess_va end)
 void
 tess_map_edit_commit(struct tess_map_edit *ed)
 {
-	struct tess_map *map = ed->map;
 	struct tess_entry *e;
 
 	/* Collect what is about to die before the index forgets it. */
-	for (e = tess_map_next_rcu(map, ed->lo); e != NULL && e->range.start < ed->hi;
-	     e = tess_map_next_rcu(map, e->range.end)) {
+	for (tess_va at = ed->lo; at < ed->hi; at = e->range.end) {
+		e = tess_map_edit_next(ed, at);
+		if (e == NULL || e->range.start >= ed->hi)
+			break;
 		e->range.link = ed->dead;
 		ed->dead = &e->range;
 		tess_map_account(ed, e, -1);
-		if (e->range.end == map->max)
-			break;
 	}
 	for (struct tess_range *r = ed->head; r != NULL; r = r->link)
 		tess_map_account(ed, tess_entry_of(r), 1);
@@ -231,10 +230,10 @@ tess_map_edit_commit(struct tess_map_edit *ed)
 void
 tess_map_remerge(struct tess_map_edit *ed, tess_va start, tess_va end)
 {
-	struct tess_entry *e = tess_map_lookup_rcu(ed->map, start), *left, *right;
+	struct tess_entry *e = tess_map_edit_at(ed, start), *left, *right;
 
-	left = start > ed->map->min ? tess_map_lookup_rcu(ed->map, start - 1) : NULL;
-	right = end < ed->map->max ? tess_map_lookup_rcu(ed->map, end) : NULL;
+	left = start > ed->map->min ? tess_map_edit_at(ed, start - 1) : NULL;
+	right = end < ed->map->max ? tess_map_edit_at(ed, end) : NULL;
 	if (!(left != NULL && tess_entry_joins(left, e)) &&
 	    !(right != NULL && tess_entry_joins(e, right)))
 		return;

@@ -59,12 +59,12 @@ limit_add(struct limit_sums *s, const struct tess_entry *e, int64_t bytes, int64
 
 /* limit_replaced: what is in the way of the new entries. */
 static void
-limit_replaced(const struct tess_map_edit *ed, struct limit_sums *s)
+limit_replaced(struct tess_map_edit *ed, struct limit_sums *s)
 {
 	struct tess_entry *e;
 
-	for (e = tess_map_next_rcu(ed->map, ed->lo); e != NULL && e->range.start < ed->hi;
-	     e = tess_map_next_rcu(ed->map, e->range.end)) {
+	for (e = tess_map_edit_next(ed, ed->lo); e != NULL && e->range.start < ed->hi;
+	     e = tess_map_edit_next(ed, e->range.end)) {
 		limit_add(s, e, -(int64_t)tess_entry_bytes(e), -1);
 		if (e->range.end == ed->map->max)
 			break;
@@ -73,12 +73,12 @@ limit_replaced(const struct tess_map_edit *ed, struct limit_sums *s)
 
 /* limit_going: what will be forgotten elsewhere. */
 static void
-limit_going(const struct tess_map_edit *ed, struct limit_sums *s)
+limit_going(struct tess_map_edit *ed, struct limit_sums *s)
 {
 	struct tess_entry *e;
 
-	for (e = tess_map_next_rcu(ed->map, ed->goes_lo); e != NULL && e->range.start < ed->goes_hi;
-	     e = tess_map_next_rcu(ed->map, e->range.end)) {
+	for (e = tess_map_edit_next(ed, ed->goes_lo); e != NULL && e->range.start < ed->goes_hi;
+	     e = tess_map_edit_next(ed, e->range.end)) {
 		int64_t pieces, outside = limit_outside(ed, e, &pieces);
 
 		if (e->range.start < ed->lo || e->range.end > ed->hi)
@@ -90,7 +90,7 @@ limit_going(const struct tess_map_edit *ed, struct limit_sums *s)
 
 /* limit_sum: how the map's sums will differ from now, once the edit is done. */
 static struct limit_sums
-limit_sum(const struct tess_map_edit *ed)
+limit_sum(struct tess_map_edit *ed)
 {
 	struct limit_sums s = {0, 0, 0};
 	int64_t pieces, bytes;

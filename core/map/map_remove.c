@@ -31,11 +31,13 @@ tess_map_strip_prepare(struct tess_strip *s, struct tess_map *map, tess_va start
 {
 	struct tess_entry *e;
 
-	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end;
-	     e = tess_map_next_rcu(map, e->range.end)) {
+	for (tess_va at = start; at < end; at = e->range.end) {
 		tess_va lo = start, hi = end;
 		enum tess_err err;
 
+		e = tess_map_next_rcu(map, at);
+		if (e == NULL || e->range.start >= end)
+			break;
 		if (e->amap == NULL)
 			continue;
 		strip_cut(e, &lo, &hi);
@@ -121,7 +123,7 @@ tess_map_remove(struct tess_map *map, tess_va start, tess_va end, enum tess_hole
 	tess_map_edit_begin(&ed, map, start, end);
 	tess_map_strip_begin(&strip);
 	e = tess_map_going(map, start, end, holes);
-	first = tess_map_next_rcu(map, start);
+	first = tess_map_edit_next(&ed, start);
 	if (e == TESS_OK && first != NULL && first->range.start < end) {
 		e = tess_map_strip_prepare(&strip, map, start, end);
 		if (e == TESS_OK) {
@@ -143,7 +145,7 @@ tess_map_remove(struct tess_map *map, tess_va start, tess_va end, enum tess_hole
 static void
 clear_one(struct tess_map_edit *ed)
 {
-	struct tess_entry *first = tess_map_next_rcu(ed->map, ed->map->min);
+	struct tess_entry *first = tess_map_edit_next(ed, ed->map->min);
 	enum tess_err e;
 
 	ed->lo = first->range.start;
