@@ -73,8 +73,6 @@ exec_set_heap(struct exec *x, struct exec_space *s, tess_va va)
 	if (e != want)
 		exec_diverge(x, "space_set_brk: core %s, model %s\n", tess_err_name(e),
 			     tess_err_name(want));
-	if (e == TESS_OK)
-		s->heap = s->brk = va;
 }
 
 static bool
@@ -278,7 +276,7 @@ exec_space_call(struct exec *x, struct exec_space *s, struct exec_answer *a)
 		exec_dump(x, s);
 		break;
 	default:
-		if (!exec_memory_call(x, s, a))
+		if (!exec_memory_call(x, s, a) && !exec_map_call(x, s, a))
 			(void)exec_file_call(x, s, a);
 	}
 }
@@ -301,7 +299,8 @@ exec_was_short(struct exec *x, const struct exec_answer *a)
 {
 	if (x->hit)
 		return true;
-	if (a->err != TESS_ENOMEM && a->err != TESS_EAGAIN)
+	if (a->err != TESS_ENOMEM && a->err != TESS_EAGAIN &&
+	    a->kern != TESS_KERN_RESOURCE_SHORTAGE)
 		return false;
 	return exec_is_short();
 }
@@ -326,6 +325,9 @@ exec_compare_result(struct exec *x, const struct exec_answer *a)
 	else if (a->err != a->want)
 		exec_diverge(x, "result differs: core %s, model %s\n", tess_err_name(a->err),
 			     tess_err_name(a->want));
+	else if (a->kern != a->want_kern)
+		exec_diverge(x, "result differs: core %s, model %s\n", tess_kern_name(a->kern),
+			     tess_kern_name(a->want_kern));
 	else if (a->err == TESS_OK && a->value != a->want_value)
 		exec_diverge(x, "result differs: core 0x%lx, model 0x%lx\n", a->value,
 			     a->want_value);
@@ -420,6 +422,8 @@ exec_print(struct exec *x, const struct exec_answer *a)
 	text_add(&t, "%u ", x->op->line);
 	if (a->kind == RESULT_SYS)
 		text_add(&t, "%s", a->word);
+	else if (a->kind == RESULT_KERN && (a->kern != TESS_KERN_SUCCESS || a->value == 0))
+		text_add(&t, "%s", tess_kern_name(a->kern));
 	else if (a->err == TESS_SIGSEGV || a->err == TESS_SIGBUS)
 		text_add(&t, "%s", tess_err_name(a->err));
 	else if (a->err != TESS_OK)
@@ -428,7 +432,7 @@ exec_print(struct exec *x, const struct exec_answer *a)
 		text_add(&t, "0");
 	else if (a->kind == RESULT_BYTE)
 		text_add(&t, "0x%02lx", a->value);
-	else if (a->kind == RESULT_VALUE)
+	else if (a->kind == RESULT_VALUE || a->kind == RESULT_KERN)
 		text_add(&t, a->value == 0 ? "%lx" : "0x%lx", a->value);
 	else
 		exec_print_bytes(x, &t, buf, sizeof(buf), a);
@@ -466,7 +470,7 @@ exec_op(struct exec *x, struct exec_answer *a)
 	if (x->hit)
 		model_set_unsure(x->model);
 	if (a->kind != RESULT_NONE && a->kind != RESULT_SYS &&
-	    !(a->err != TESS_OK && exec_was_short(x, a)))
+	    !((a->err != TESS_OK || a->kern != TESS_KERN_SUCCESS) && exec_was_short(x, a)))
 		exec_compare_result(x, a);
 	exec_compare(x, s, a);
 }
@@ -494,6 +498,15 @@ exec_watch_end(struct exec *x)
 		w->file(w->ctx, x->file[i].name, x->file[i].kind, x->file[i].object);
 }
 
+/* What a register keeps of an answer. */
+static uint64_t
+exec_value(const struct exec_answer *a)
+{
+	if (a->err != TESS_OK || a->kern != TESS_KERN_SUCCESS || a->kind == RESULT_SYS)
+		return UINT64_MAX;
+	return a->kind == RESULT_VALUE || a->kind == RESULT_KERN ? a->value : 0;
+}
+
 static void
 exec_loop(struct exec *x)
 {
@@ -510,10 +523,7 @@ exec_loop(struct exec *x)
 		exec_op(x, &a);
 		x->res->calls++;
 		if (x->op->result != PROGRAM_NO_REG)
-			x->reg[x->op->result] = a.kind == RESULT_VALUE && a.err == TESS_OK ? a.value
-						: a.err == TESS_OK && a.kind != RESULT_SYS
-						    ? 0
-						    : UINT64_MAX;
+			x->reg[x->op->result] = exec_value(&a);
 		exec_print(x, &a);
 		go = exec_watched(x, space, &a);
 		if (a.room != 0)

@@ -12,6 +12,7 @@
 #define EXEC_H
 
 #include <tessera/types.h>
+#include <tessera/map.h>
 #include <tessera/space.h>
 #include "program.h"
 
@@ -29,13 +30,15 @@ enum exec_kind {
 	RESULT_VALUE,
 	RESULT_BYTE,
 	RESULT_BYTES,
+	RESULT_KERN, /* kern, want_kern; when it is SUCCESS, nonzero value instead */
 	RESULT_SYS
 };
 
 struct exec_answer {
 	enum exec_kind kind;
-	enum tess_err err;  /* of the core */
-	enum tess_err want; /* of the model */
+	enum tess_err err;              /* of the core */
+	enum tess_err want;             /* of the model */
+	enum tess_kern kern, want_kern; /* RESULT_KERN */
 	uint64_t value, want_value;
 	unsigned char *bytes;
 	uint64_t nbytes, room;

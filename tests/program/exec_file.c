@@ -123,7 +123,32 @@ exec_handle(const struct exec *x, const struct exec_space *s, uint64_t fd)
 	};
 }
 
+/* A mapping was made of this descriptor: the mark that munmapfd() clears. */
+void
+exec_mapped(struct exec_space *s, uint64_t fd)
+{
+	struct exec_fd *d = fd_get(s, fd);
+
+	if (d != NULL)
+		d->mode |= TESS_MODE_MAPPED;
+}
+
 /* ---- Calls ---- */
+
+static void
+file_munmapfd(struct exec *x, struct exec_space *s, struct exec_answer *a)
+{
+	struct tess_handle h = exec_handle(x, s, exec_arg(x, 0));
+	struct exec_fd *d = fd_get(s, exec_arg(x, 0));
+
+	if (d != NULL) {
+		tess_munmapfd(&h);
+		d->mode = h.mode;
+	}
+	file_answer(a, RESULT_ERR, d == NULL ? TESS_EBADF : TESS_OK, 0);
+	if (d != NULL && (d->mode & TESS_MODE_MAPPED) != 0)
+		exec_diverge(x, "the descriptor is still marked\n");
+}
 
 static void
 file_open(struct exec *x, struct exec_space *s, struct exec_answer *a)
@@ -344,6 +369,9 @@ exec_file_call(struct exec *x, struct exec_space *s, struct exec_answer *a)
 		break;
 	case CALL_DEVICE:
 		file_device(x, s, a);
+		break;
+	case CALL_MUNMAPFD:
+		file_munmapfd(x, s, a);
 		break;
 	default:
 		return false;

@@ -6,126 +6,43 @@
  */
 #include "exec_priv.h"
 
-/* ---- Linux's numbers to tessera's ---- */
-
-struct exec_bit {
-	uint64_t linux_bit;
-	unsigned bit;
-};
-
-static unsigned
-exec_bits(uint64_t v, const struct exec_bit *map, unsigned unknown)
-{
-	unsigned out = 0;
-
-	for (; map->linux_bit != 0; map++) {
-		if ((v & map->linux_bit) == map->linux_bit) {
-			out |= map->bit;
-			v &= ~map->linux_bit;
-		}
-	}
-	return v != 0 ? out | unknown : out;
-}
-
-static unsigned
-exec_mmap_flags(uint64_t v)
-{
-	static const struct exec_bit map[] = {
-	    {0x1, TESS_MAP_SHARED},
-	    {0x2, TESS_MAP_PRIVATE},
-	    {0x10, TESS_MAP_FIXED},
-	    {0x20, TESS_MAP_ANON},
-	    {0x100, TESS_MAP_GROWSDOWN},
-	    {0x800, TESS_MAP_DENYWRITE},
-	    {0x1000, TESS_MAP_EXECUTABLE},
-	    {0x2000, TESS_MAP_LOCKED},
-	    {0x4000, TESS_MAP_NORESERVE},
-	    {0x8000, TESS_MAP_POPULATE},
-	    {0x10000, TESS_MAP_NONBLOCK},
-	    {0x20000, TESS_MAP_STACK},
-	    {0x100000, TESS_MAP_FIXED_NOREPLACE},
-	    {0, 0},
-	};
-
-	return exec_bits(v, map, 0x80000000u);
-}
-
-static enum tess_madv
-exec_madv(uint64_t v)
-{
-	static const struct {
-		uint8_t number, madv;
-	} map[] = {
-	    {0, TESS_MADV_NORMAL},         {1, TESS_MADV_RANDOM},
-	    {2, TESS_MADV_SEQUENTIAL},     {3, TESS_MADV_WILLNEED},
-	    {4, TESS_MADV_DONTNEED},       {8, TESS_MADV_FREE},
-	    {10, TESS_MADV_DONTFORK},      {11, TESS_MADV_DOFORK},
-	    {12, TESS_MADV_MERGEABLE},     {13, TESS_MADV_UNMERGEABLE},
-	    {14, TESS_MADV_HUGEPAGE},      {15, TESS_MADV_NOHUGEPAGE},
-	    {16, TESS_MADV_DONTDUMP},      {17, TESS_MADV_DODUMP},
-	    {18, TESS_MADV_WIPEONFORK},    {19, TESS_MADV_KEEPONFORK},
-	    {20, TESS_MADV_COLD},          {21, TESS_MADV_PAGEOUT},
-	    {22, TESS_MADV_POPULATE_READ}, {23, TESS_MADV_POPULATE_WRITE},
-	};
-
-	for (unsigned i = 0; i < sizeof(map) / sizeof(map[0]); i++)
-		if (map[i].number == v)
-			return (enum tess_madv)map[i].madv;
-	return TESS_MADV_UNKNOWN;
-}
-
-static int
-exec_limit(uint64_t v)
-{
-	switch (v) {
-	case 2:
-		return TESS_LIMIT_DATA;
-	case 3:
-		return TESS_LIMIT_STACK;
-	case 8:
-		return TESS_LIMIT_MEMLOCK;
-	case 9:
-		return TESS_LIMIT_AS;
-	}
-	return -1;
-}
-
-static enum tess_inherit
-exec_inherit(uint64_t v)
-{
-	static const uint8_t map[] = {TESS_INHERIT_SHARE, TESS_INHERIT_COPY, TESS_INHERIT_NONE,
-				      TESS_INHERIT_ZERO};
-
-	return v < sizeof(map) ? (enum tess_inherit)map[v] : (enum tess_inherit)99;
-}
+#define ARG(i) exec_arg(x, i)
 
 /* Is the model to be asked: the core's call was not ended by an injected failure. */
-static bool
+bool
 exec_ask(struct exec *x, const struct exec_answer *a)
 {
 	x->hit = x->hit || env_fail_hit();
 	return x->model != NULL && !(x->hit && a->err != TESS_OK);
 }
 
-#define ARG(i) exec_arg(x, i)
-
 /* ---- Calls that answer an address ---- */
 
-static void
-exec_mmap(struct exec *x, struct exec_space *s, struct exec_answer *a)
+static struct tess_mmap_args
+exec_mmap_args(struct exec *x, struct exec_space *s)
 {
-	struct tess_mmap_args m = {
+	return (struct tess_mmap_args){
 	    .addr = ARG(0),
 	    .len = ARG(1),
 	    .prot = (unsigned)ARG(2),
 	    .flags = exec_mmap_flags(ARG(3)),
 	    .handle = exec_handle(x, s, ARG(4)),
 	    .off = ARG(5),
+	    .align = exec_align(ARG(3)),
+	    .limit = ARG(6),
 	};
+}
+
+static void
+exec_mmap(struct exec *x, struct exec_space *s, struct exec_answer *a)
+{
+	struct tess_mmap_args m = exec_mmap_args(x, s);
 	struct model_answer ans;
 
 	a->kind = RESULT_VALUE;
 	a->err = tess_mmap(s->core, &m, &a->value);
+	if (a->err == TESS_OK)
+		exec_mapped(s, ARG(4));
 	if (!exec_ask(x, a))
 		return;
 	ans = (struct model_answer){a->err, a->value};
@@ -134,11 +51,45 @@ exec_mmap(struct exec *x, struct exec_space *s, struct exec_answer *a)
 }
 
 static void
+exec_mquery(struct exec *x, struct exec_space *s, struct exec_answer *a)
+{
+	struct tess_mmap_args m = exec_mmap_args(x, s);
+	struct model_answer ans;
+
+	a->kind = RESULT_VALUE;
+	a->err = tess_mquery(s->core, &m, &a->value);
+	if (!exec_ask(x, a))
+		return;
+	ans = (struct model_answer){a->err, a->value};
+	a->want = model_mquery(s->model, &m, &ans);
+	a->want_value = ans.va;
+}
+
+static void
+exec_ommap(struct exec *x, struct exec_space *s, struct exec_answer *a)
+{
+	struct tess_handle h = exec_handle(x, s, ARG(4));
+	int64_t off = (int64_t)ARG(5);
+	int32_t len = (int32_t)ARG(1);
+	struct model_answer ans;
+
+	a->kind = RESULT_VALUE;
+	a->err = tess_ommap(s->core, ARG(0), len, (unsigned)ARG(2), (unsigned)ARG(3), &h, off,
+			    &a->value);
+	if (a->err == TESS_OK)
+		exec_mapped(s, ARG(4));
+	if (!exec_ask(x, a))
+		return;
+	ans = (struct model_answer){a->err, a->value};
+	a->want =
+	    model_ommap(s->model, ARG(0), len, (unsigned)ARG(2), (unsigned)ARG(3), &h, off, &ans);
+	a->want_value = ans.va;
+}
+
+static void
 exec_mremap(struct exec *x, struct exec_space *s, struct exec_answer *a)
 {
-	static const struct exec_bit map[] = {
-	    {1, TESS_MREMAP_MAYMOVE}, {2, TESS_MREMAP_FIXED}, {4, TESS_MREMAP_DONTUNMAP}, {0, 0}};
-	unsigned flags = exec_bits(ARG(3), map, TESS_MREMAP_UNKNOWN);
+	unsigned flags = exec_mremap_flags(ARG(3));
 	struct model_answer ans;
 
 	a->kind = RESULT_VALUE;
@@ -151,44 +102,52 @@ exec_mremap(struct exec *x, struct exec_space *s, struct exec_answer *a)
 }
 
 static void
-exec_brk_to(struct exec *x, struct exec_space *s, tess_va to, struct exec_answer *a)
+exec_mremap_bsd(struct exec *x, struct exec_space *s, struct exec_answer *a)
+{
+	unsigned flags = exec_remap_flags(ARG(4));
+	uint8_t align = exec_align(ARG(4));
+	struct model_answer ans;
+
+	a->kind = RESULT_VALUE;
+	a->err = tess_mremap_bsd(s->core, ARG(0), ARG(1), ARG(2), ARG(3), flags, align, &a->value);
+	if (!exec_ask(x, a))
+		return;
+	ans = (struct model_answer){a->err, a->value};
+	a->want = model_mremap_bsd(s->model, ARG(0), ARG(1), ARG(2), ARG(3), flags, align, &ans);
+	a->want_value = ans.va;
+}
+
+static void
+exec_brk(struct exec *x, struct exec_space *s, struct exec_answer *a)
 {
 	struct model_answer ans;
 
 	a->kind = RESULT_VALUE;
-	a->err = tess_brk(s->core, to, &a->value);
-	if (a->err == TESS_OK)
-		s->brk = a->value;
+	a->err = tess_brk(s->core, ARG(0), &a->value);
 	if (!exec_ask(x, a))
 		return;
-	if (x->hit && a->value != to) {
+	if (x->hit && a->value != ARG(0)) {
 		a->want_value =
 		    a->value; /* linux: an injected failure left the break where it was */
 		return;
 	}
 	ans = (struct model_answer){a->err, a->value};
-	a->want = model_brk(s->model, to, &ans);
+	a->want = model_brk(s->model, ARG(0), &ans);
 	a->want_value = ans.va;
 }
 
 static void
 exec_sbrk(struct exec *x, struct exec_space *s, struct exec_answer *a)
 {
-	tess_va old = s->brk, to = old + ARG(0);
+	struct model_answer ans;
 
 	a->kind = RESULT_VALUE;
-	if (ARG(0) == 0) {
-		a->value = a->want_value = old;
+	a->err = tess_sbrk(s->core, (int64_t)ARG(0), &a->value);
+	if (!exec_ask(x, a))
 		return;
-	}
-	exec_brk_to(x, s, to, a);
-	if (x->model == NULL)
-		a->want_value = a->value;
-	if (a->err == TESS_OK && a->value == to && a->want_value == to) {
-		a->value = a->want_value = old;
-	} else if (a->err == TESS_OK && a->value == a->want_value) {
-		a->err = a->want = TESS_ENOMEM;
-	}
+	ans = (struct model_answer){a->err, a->value};
+	a->want = model_sbrk(s->model, (int64_t)ARG(0), &ans);
+	a->want_value = ans.va;
 }
 
 static void
@@ -242,7 +201,12 @@ exec_access(struct exec *x, struct exec_space *s, struct exec_answer *a)
 static void
 exec_mincore(struct exec *x, struct exec_space *s, struct exec_answer *a)
 {
-	uint64_t pages = (ARG(1) >> TESS_PAGE_SHIFT) + ((ARG(1) & TESS_PAGE_MASK) != 0);
+	/* bsd: the address is truncated, so a range may touch one page more. */
+	uint64_t len = x->p->personality == TESS_PERSONALITY_BSD && ARG(1) != 0 &&
+			       ARG(1) + (ARG(0) & TESS_PAGE_MASK) > ARG(1)
+			   ? ARG(1) + (ARG(0) & TESS_PAGE_MASK)
+			   : ARG(1);
+	uint64_t pages = (len >> TESS_PAGE_SHIFT) + ((len & TESS_PAGE_MASK) != 0);
 	bool null = x->op->nargs == 3 && ARG(2) == 0;
 
 	/* A length beyond the address space is refused before the vector is written. */
@@ -257,24 +221,20 @@ exec_mincore(struct exec *x, struct exec_space *s, struct exec_answer *a)
 			return;
 		}
 	}
-	a->err = tess_mincore(s->core, ARG(0), ARG(1), a->bytes);
-	a->nbytes = pages;
-	if (ARG(1) == 0)
-		a->nbytes = 0;
-	if (exec_ask(x, a))
+	if (x->op->call == CALL_MINCORE)
+		a->err = tess_mincore(s->core, ARG(0), ARG(1), a->bytes);
+	else
+		a->err = tess_mincore_detail(s->core, ARG(0), ARG(1), a->bytes);
+	a->nbytes = ARG(1) == 0 ? 0 : pages;
+	if (!exec_ask(x, a))
+		return;
+	if (x->op->call == CALL_MINCORE)
 		a->want = model_mincore(s->model, ARG(0), ARG(1), a->bytes);
+	else
+		a->want = model_mincore_detail(s->model, ARG(0), ARG(1), a->bytes);
 }
 
 /* ---- Calls that answer OK or an error ---- */
-
-static unsigned
-exec_msync_flags(uint64_t v)
-{
-	static const struct exec_bit map[] = {
-	    {1, TESS_MS_ASYNC}, {2, TESS_MS_INVALIDATE}, {4, TESS_MS_SYNC}, {0, 0}};
-
-	return exec_bits(v, map, TESS_MS_UNKNOWN);
-}
 
 static enum tess_err
 exec_plain_core(struct exec *x, struct tess_space *sp)
@@ -286,6 +246,12 @@ exec_plain_core(struct exec *x, struct tess_space *sp)
 		return tess_mprotect(sp, ARG(0), ARG(1), (unsigned)ARG(2));
 	case CALL_MADVISE:
 		return tess_madvise(sp, ARG(0), ARG(1), exec_madv(ARG(2)));
+	case CALL_POSIX_MADVISE:
+		return tess_posix_madvise(sp, ARG(0), ARG(1), exec_posix_madv(ARG(2)));
+	case CALL_MIMMUTABLE:
+		return tess_mimmutable(sp, ARG(0), ARG(1));
+	case CALL_MSEAL:
+		return tess_mseal(sp, ARG(0), ARG(1), (unsigned)ARG(2));
 	case CALL_MSYNC:
 		return tess_msync(sp, ARG(0), ARG(1), exec_msync_flags(ARG(2)));
 	case CALL_MLOCK:
@@ -316,6 +282,12 @@ exec_plain_model(struct exec *x, struct model_space *sp)
 		return model_mprotect(sp, ARG(0), ARG(1), (unsigned)ARG(2));
 	case CALL_MADVISE:
 		return model_madvise(sp, ARG(0), ARG(1), exec_madv(ARG(2)));
+	case CALL_POSIX_MADVISE:
+		return model_posix_madvise(sp, ARG(0), ARG(1), exec_posix_madv(ARG(2)));
+	case CALL_MIMMUTABLE:
+		return model_mimmutable(sp, ARG(0), ARG(1));
+	case CALL_MSEAL:
+		return model_mseal(sp, ARG(0), ARG(1), (unsigned)ARG(2));
 	case CALL_MSYNC:
 		return model_msync(sp, ARG(0), ARG(1), exec_msync_flags(ARG(2)));
 	case CALL_MLOCK:
@@ -352,23 +324,6 @@ exec_plain(struct exec *x, struct exec_space *s, struct exec_answer *a)
 		a->want = exec_plain_model(x, s->model);
 }
 
-/*
- * posix_madvise: the first five advices; DONTNEED never loses data, so where madvise would discard it is
- * only checked, as WILLNEED is.
- */
-static void
-exec_posix_madvise(struct exec *x, struct exec_space *s, struct exec_answer *a)
-{
-	enum tess_madv advice = ARG(2) <= 4 ? exec_madv(ARG(2)) : TESS_MADV_UNKNOWN;
-
-	if (advice == TESS_MADV_DONTNEED && x->p->personality == TESS_PERSONALITY_LINUX)
-		advice = TESS_MADV_WILLNEED;
-	a->kind = RESULT_ERR;
-	a->err = tess_madvise(s->core, ARG(0), ARG(1), advice);
-	if (exec_ask(x, a))
-		a->want = model_madvise(s->model, ARG(0), ARG(1), advice);
-}
-
 static void
 exec_setrlimit(struct exec *x, struct exec_space *s, struct exec_answer *a)
 {
@@ -386,10 +341,18 @@ exec_setrlimit(struct exec *x, struct exec_space *s, struct exec_answer *a)
 
 typedef void (*exec_fn)(struct exec *x, struct exec_space *s, struct exec_answer *a);
 
+/* Calls that ask the space nothing that changes. */
 static void
-exec_brk(struct exec *x, struct exec_space *s, struct exec_answer *a)
+exec_constant(struct exec *x, struct exec_space *s, struct exec_answer *a)
 {
-	exec_brk_to(x, s, ARG(0), a);
+	a->kind = RESULT_VALUE;
+	if (x->op->call == CALL_SSTK) {
+		a->err = tess_sstk(s->core, (int64_t)ARG(0));
+		a->want = TESS_EOPNOTSUPP;
+	} else {
+		a->value = tess_getpagesize();
+		a->want_value = TESS_PAGE_SIZE;
+	}
 }
 
 static const exec_fn exec_memory_calls[CALL_COUNT] = {
@@ -397,7 +360,7 @@ static const exec_fn exec_memory_calls[CALL_COUNT] = {
     [CALL_MUNMAP] = exec_plain,
     [CALL_MPROTECT] = exec_plain,
     [CALL_MADVISE] = exec_plain,
-    [CALL_POSIX_MADVISE] = exec_posix_madvise,
+    [CALL_POSIX_MADVISE] = exec_plain,
     [CALL_MSYNC] = exec_plain,
     [CALL_MINCORE] = exec_mincore,
     [CALL_MLOCK] = exec_plain,
@@ -409,6 +372,14 @@ static const exec_fn exec_memory_calls[CALL_COUNT] = {
     [CALL_MREMAP] = exec_mremap,
     [CALL_BRK] = exec_brk,
     [CALL_SBRK] = exec_sbrk,
+    [CALL_MINCORE_DETAIL] = exec_mincore,
+    [CALL_MQUERY] = exec_mquery,
+    [CALL_MIMMUTABLE] = exec_plain,
+    [CALL_MSEAL] = exec_plain,
+    [CALL_MREMAP_BSD] = exec_mremap_bsd,
+    [CALL_OMMAP] = exec_ommap,
+    [CALL_SSTK] = exec_constant,
+    [CALL_GETPAGESIZE] = exec_constant,
     [CALL_SHMAT] = exec_shmat,
     [CALL_SHMDT] = exec_plain,
     [CALL_LOAD] = exec_access,

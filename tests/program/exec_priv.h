@@ -5,6 +5,7 @@
 #ifndef EXEC_PRIV_H
 #define EXEC_PRIV_H
 
+#include <tessera/map.h>
 #include <tessera/object.h>
 #include "env.h"
 #include "exec.h"
@@ -39,7 +40,6 @@ struct exec_space {
 	struct tess_space *core; /* NULL: gone */
 	struct model_space *model;
 	int parent;
-	tess_va heap, brk;
 	struct exec_fd fd[EXEC_FDS];
 };
 
@@ -64,10 +64,24 @@ uint64_t exec_arg(const struct exec *x, unsigned i);
 void exec_diverge(struct exec *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool exec_diverged(const struct exec *x);
 
+/* exec_words.c: the numbers of programs */
+unsigned exec_mmap_flags(uint64_t v);
+uint8_t exec_align(uint64_t flags);
+enum tess_madv exec_madv(uint64_t v);
+enum tess_madv exec_posix_madv(uint64_t v);
+int exec_limit(uint64_t v);
+enum tess_inherit exec_inherit(uint64_t v);
+unsigned exec_mremap_flags(uint64_t v);
+unsigned exec_remap_flags(uint64_t v);
+unsigned exec_msync_flags(uint64_t v);
 /* exec_mem.c: calls on memory */
+bool exec_ask(struct exec *x, const struct exec_answer *a);
 void exec_model_call(struct exec *x, struct exec_space *s, struct exec_answer *a);
 bool exec_memory_call(struct exec *x, struct exec_space *s, struct exec_answer *a);
+/* exec_map.c: calls on maps */
+bool exec_map_call(struct exec *x, struct exec_space *s, struct exec_answer *a);
 /* exec_file.c: calls on descriptors */
+void exec_mapped(struct exec_space *s, uint64_t fd);
 bool exec_file_call(struct exec *x, struct exec_space *s, struct exec_answer *a);
 struct tess_handle exec_handle(const struct exec *x, const struct exec_space *s, uint64_t fd);
 const char *exec_object_name(const struct exec *x, const struct tess_object *o);

@@ -5,7 +5,8 @@
  *	program = { line "\n" }			line = [ personality | [ reg "=" ] call ] [ "#" comment ]
  *	personality = "personality" word	call = name "(" [ value { "," value } ] ")"
  *	value = '"' name '"' | reg [ ("+"|"-") number ] | "-" number | item { "|" item }
- *	item = number | flag			number = decimal | "0x" hex		reg = "r" decimal
+ *	item = number | flag | flag "(" item { "|" item } ")"
+ *	number = decimal | "0x" hex		reg = "r" decimal
  *
  * A register is used only after a line that assigned it.
  */
@@ -188,6 +189,16 @@ static const char *const parse_expected[TYPE_COUNT] = {
     [TYPE_SHM] = "SHM_* flags or a number",
     [TYPE_OPEN] = "O_RDONLY, O_WRONLY or O_RDWR",
     [TYPE_RLIMIT] = "RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK or RLIMIT_MEMLOCK",
+    [TYPE_RIGHTS] = "PROT_READ, PROT_WRITE, PROT_EXEC or a number",
+    [TYPE_REMAP] = "MAP_FIXED, MAP_REMAPDUP, MAP_ALIGNED(n) or a number",
+    [TYPE_OMAP] = "OMAP_* flags or a number",
+    [TYPE_MAPF] = "WXORX, WIREFUTURE, ASLR, GUARDPAGES, BOTTOMUP, QUARANTINE or a number",
+    [TYPE_PROTECT] = "SET_PROT, SET_MAXPROT, GROWSDOWN or a number",
+    [TYPE_WIRE] = "USER, SYSTEM, HOLESOK, WRITE or a number",
+    [TYPE_PLACE] = "TOPDOWN, BOTTOMUP, HINT or SUPER",
+    [TYPE_EXTRACT] = "MOVE, COPY, SHARE or RESERVE",
+    [TYPE_QUOTA] = "ENTRIES or METADATA",
+    [TYPE_COMMIT] = "ALWAYS or NEVER",
 };
 
 static bool
@@ -234,6 +245,30 @@ parse_register(struct parse *ps, int reg, const char *from, struct program_arg *
 	return true;
 }
 
+static bool parse_items(struct parse *ps, enum program_type type, uint64_t *v);
+
+/* What stands in parentheses behind a word. */
+static bool
+parse_inside(struct parse *ps, const struct program_word *w, uint64_t *v)
+{
+	uint64_t n = 0;
+	const char *from;
+
+	if (!parse_char(ps, '(', "\"(\""))
+		return false;
+	parse_blanks(ps);
+	from = ps->at;
+	if (!parse_items(ps, (enum program_type)w->inside, &n))
+		return false;
+	if (n > w->value >> w->shift) {
+		ps->at = from;
+		return parse_error(ps, w->inside == TYPE_RIGHTS ? "a protection of 0 to 7"
+								: "a number of 0 to 255");
+	}
+	*v |= n << w->shift;
+	return parse_char(ps, ')', "\")\"");
+}
+
 /* One flag word of this type. */
 static bool
 parse_flag(struct parse *ps, enum program_type type, const char *word, size_t len, uint64_t *v)
@@ -242,10 +277,12 @@ parse_flag(struct parse *ps, enum program_type type, const char *word, size_t le
 	const struct program_word *w = program_words(type, &set);
 
 	for (; w != NULL && w->word != NULL; w++) {
-		if (parse_word_is(word, len, w->word)) {
-			*v |= w->value;
-			return true;
-		}
+		if (!parse_word_is(word, len, w->word))
+			continue;
+		if (w->shift != 0)
+			return parse_inside(ps, w, v);
+		*v |= w->value;
+		return true;
 	}
 	ps->at = word;
 	return parse_error(ps, parse_expected[type]);
@@ -271,6 +308,16 @@ parse_item(struct parse *ps, enum program_type type, uint64_t *v)
 }
 
 static bool
+parse_items(struct parse *ps, enum program_type type, uint64_t *v)
+{
+	do {
+		if (!parse_item(ps, type, v))
+			return false;
+	} while (parse_peek(ps) == '|' && ps->at++ != NULL);
+	return true;
+}
+
+static bool
 parse_value(struct parse *ps, enum program_type type, struct program_arg *a)
 {
 	const char *from;
@@ -292,11 +339,7 @@ parse_value(struct parse *ps, enum program_type type, struct program_arg *a)
 	if (reg >= 0)
 		return parse_register(ps, reg, from, a);
 	ps->at = from;
-	do {
-		if (!parse_item(ps, type, &a->num))
-			return false;
-	} while (parse_peek(ps) == '|' && ps->at++ != NULL);
-	return true;
+	return parse_items(ps, type, &a->num);
 }
 
 /* ---- Lines ---- */

@@ -88,26 +88,50 @@ print_number(struct text *t, enum program_type type, uint64_t v)
 		text_add(t, v < 10 ? "%lx" : "0x%lx", v);
 }
 
+static void print_words(struct text *t, enum program_type type, uint64_t v);
+
+/* Is the word part of v?  `first`: nothing was printed of it yet. */
+static bool
+print_word_fits(const struct program_word *w, bool set, bool first, uint64_t v)
+{
+	if (!set)
+		return v == w->value;
+	if (w->shift != 0)
+		return (v & w->value) != 0;
+	if (w->value == 0)
+		return v == 0 && first;
+	return (v & w->value) == w->value;
+}
+
+static void
+print_word(struct text *t, const struct program_word *w, bool first, uint64_t v)
+{
+	text_add(t, "%s%s", first ? "" : "|", w->word);
+	if (w->shift == 0)
+		return;
+	text_add(t, "(");
+	print_words(t, (enum program_type)w->inside, (v & w->value) >> w->shift);
+	text_add(t, ")");
+}
+
 /* A value in the words of its type; what they leave over as a number. */
 static void
-print_words(struct text *t, const struct program_word *w, enum program_type type, bool set,
-	    uint64_t v)
+print_words(struct text *t, enum program_type type, uint64_t v)
 {
-	size_t before = t->len;
+	bool set, first = true;
+	const struct program_word *w = program_words(type, &set);
 
-	for (; w->word != NULL; w++) {
-		if (set ? (w->value == 0 ? v != 0 || t->len != before : (v & w->value) != w->value)
-			: v != w->value)
+	for (; w != NULL && w->word != NULL; w++) {
+		if (!print_word_fits(w, set, first, v))
 			continue;
-		text_add(t, "%s%s", t->len == before ? "" : "|", w->word);
+		print_word(t, w, first, v);
+		first = false;
 		v &= ~w->value;
 		if (!set)
 			return;
-		if (w->value == 0)
-			return;
 	}
-	if (v != 0 || t->len == before) {
-		text_add(t, "%s", t->len == before ? "" : "|");
+	if (v != 0 || first) {
+		text_add(t, "%s", first ? "" : "|");
 		print_number(t, type, v);
 	}
 }
@@ -116,9 +140,7 @@ static void
 print_arg(const struct program *p, struct text *t, enum program_type type,
 	  const struct program_arg *a)
 {
-	const struct program_word *w;
 	int64_t off = (int64_t)a->num;
-	bool set;
 
 	if (a->reg >= 0) {
 		text_add(t, "r%d", (int)a->reg);
@@ -127,11 +149,10 @@ print_arg(const struct program *p, struct text *t, enum program_type type,
 				 off < 0 ? -(uint64_t)off : (uint64_t)off);
 		return;
 	}
-	w = program_words(type, &set);
 	if (type == TYPE_NAME)
 		text_add(t, "\"%s\"", p->name[a->num]);
-	else if (w != NULL && a->num != UINT64_MAX)
-		print_words(t, w, type, set, a->num);
+	else if (a->num != UINT64_MAX)
+		print_words(t, type, a->num);
 	else
 		print_number(t, type, a->num);
 }

@@ -19,6 +19,7 @@
 
 #include <tessera/types.h>
 #include <tessera/space.h>
+#include <tessera/map.h>
 
 struct model_mem;
 
@@ -39,6 +40,27 @@ enum program_call {
 	CALL_MREMAP,
 	CALL_BRK,
 	CALL_SBRK,
+	CALL_MINCORE_DETAIL,
+	CALL_MQUERY,
+	CALL_MIMMUTABLE,
+	CALL_MSEAL,
+	CALL_MREMAP_BSD,
+	CALL_OMMAP,
+	CALL_SSTK,
+	CALL_GETPAGESIZE,
+	CALL_MUNMAPFD,
+	CALL_MAP_PROTECT,
+	CALL_MAP_FLAGS,
+	CALL_MAP_SEED,
+	CALL_MAP_WIRE,
+	CALL_MAP_UNWIRE,
+	CALL_MAP_EXTRACT,
+	CALL_MAP_FINDSPACE,
+	CALL_MAP_RESERVE,
+	CALL_RELEASE_QUARANTINE,
+	CALL_QUOTA,
+	CALL_OVERCOMMIT,
+	CALL_WIRED_MAX,
 	CALL_SHMGET,
 	CALL_SHMAT,
 	CALL_SHMDT,
@@ -64,7 +86,7 @@ enum program_call {
 	CALL_COUNT
 };
 
-#define PROGRAM_ARGS   6
+#define PROGRAM_ARGS   7
 #define PROGRAM_REGS   256
 #define PROGRAM_NAME   32
 #define PROGRAM_NO_REG (-1)
@@ -106,6 +128,7 @@ enum program_type {
 	TYPE_FD,   /* -1 or a register */
 	TYPE_NAME, /* quoted */
 	TYPE_PROT,
+	TYPE_RIGHTS, /* PROT_* without what only calls of the mmap family take */
 	TYPE_MMAP,
 	TYPE_MADV,
 	TYPE_PMADV,
@@ -117,13 +140,42 @@ enum program_type {
 	TYPE_SHM,
 	TYPE_OPEN,
 	TYPE_RLIMIT,
+	TYPE_REMAP, /* of mremap_bsd */
+	TYPE_OMAP,
+	TYPE_MAPF,
+	TYPE_PROTECT,
+	TYPE_WIRE,
+	TYPE_PLACE,
+	TYPE_EXTRACT,
+	TYPE_QUOTA,
+	TYPE_COMMIT,
 	TYPE_COUNT
 };
 
+/* A word, or with `inside` one that takes a value: WORD(x) is x << shift, inside the bits of `value`. */
 struct program_word {
 	const char *word;
 	uint64_t value;
+	uint8_t shift, inside; /* enum program_type */
 };
+
+/*
+ * What Linux has no number for lies from bit 32 on, so that its numbers mean in a program what they mean there.
+ */
+#define PROGRAM_BIT(n)            ((uint64_t)1 << (n))
+#define PROGRAM_MAP_COPY          PROGRAM_BIT(32)
+#define PROGRAM_MAP_GUARD         PROGRAM_BIT(33)
+#define PROGRAM_MAP_TRYFIXED      PROGRAM_BIT(34)
+#define PROGRAM_MAP_ALIGNED_SUPER PROGRAM_BIT(35)
+#define PROGRAM_MAP_NOSYNC        PROGRAM_BIT(36)
+#define PROGRAM_MAP_NOCORE        PROGRAM_BIT(37)
+#define PROGRAM_MAP_UPPER_LIMIT   PROGRAM_BIT(38)
+#define PROGRAM_MAP_PREFAULT_READ PROGRAM_BIT(39)
+#define PROGRAM_MAP_INHERIT       PROGRAM_BIT(40)
+#define PROGRAM_MAP_LEGACY        PROGRAM_BIT(41)
+#define PROGRAM_MAP_ALIGNED_SHIFT 56
+#define PROGRAM_MAP_ALIGNED_BITS  ((uint64_t)0xff << PROGRAM_MAP_ALIGNED_SHIFT)
+#define PROGRAM_MADV(n)           (PROGRAM_BIT(32) + (n)) /* others than Linux: the last of words_madv */
 
 struct program_syntax {
 	const char *name;
@@ -132,6 +184,8 @@ struct program_syntax {
 };
 
 extern const struct program_syntax program_syntax[CALL_COUNT];
+/* program_modelled: can the call be held against the model? */
+bool program_modelled(enum program_call call);
 /* The words of a type, ended by a NULL word; NULL: the type has none.  `set`: words may be joined by '|'. */
 const struct program_word *program_words(enum program_type type, bool *set);
 
