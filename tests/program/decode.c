@@ -3,12 +3,13 @@
  * decode.c: any bytes to a legal program.
  *
  *	head (DECODE_HEAD bytes)		   a record (DECODE_RECORD bytes) for each call
- *	 0  isa, personality, CPUs		    0  which call (table below; common ones several times)
+ *	 0  isa, personality, CPUs		    0  which call (two tables below; common ones several times)
  *	 1  seed of TLB evictions		    1  address: page of the window | an earlier result | edge
  *	 2  limits				    2  address: low bits, or offset from that result
  *	 3  set-up: which files there are	    3  length
  *						    4  flags		5  protection, or which word
- *						    6,7 second address	8  second length, or descriptor
+ *						    6,7 second address, or flags and protection of rarer
+ *						    systems		8  second length, or descriptor
  *						    9  a byte: data, offset, CPU ...
  *
  * Addresses are pages of a small window, so that calls meet; every fourth or so is an earlier call's result, so
@@ -16,7 +17,7 @@
  */
 #include "env.h"
 #include "mem.h"
-#include "program.h"
+#include "decode_priv.h"
 
 static const uint8_t decode_calls[] = {
     CALL_MMAP,      CALL_MMAP,       CALL_MMAP,      CALL_MMAP,     CALL_MMAP,
@@ -34,19 +35,16 @@ static const uint8_t decode_calls[] = {
     CALL_DEVICE,    CALL_SHMGET,     CALL_STORE,     CALL_LOAD,
 };
 
-struct decode {
-	struct program *p;
-	const uint8_t *data;
-	size_t size, at;
-	uint8_t rec[DECODE_RECORD];
-	int16_t addr_reg[DECODE_MAX + 8]; /* registers that hold addresses */
-	unsigned naddr;
-	int16_t fd_reg[DECODE_MAX + 8]; /* ... descriptors */
-	unsigned nfd;
-	int16_t space_reg[DECODE_MAX + 8]; /* ... spaces */
-	unsigned nspace;
-	int16_t next_reg;
-	bool ok;
+/* From 0xc0 on: what only some systems have. */
+static const uint8_t decode_rare_calls[] = {
+    CALL_MREMAP_BSD,     CALL_MREMAP_BSD,    CALL_MREMAP_BSD, CALL_MQUERY,
+    CALL_MQUERY,         CALL_MIMMUTABLE,    CALL_MSEAL,      CALL_MAP_PROTECT,
+    CALL_MAP_PROTECT,    CALL_MAP_FLAGS,     CALL_MAP_FLAGS,  CALL_MINCORE_DETAIL,
+    CALL_MINCORE_DETAIL, CALL_SBRK,          CALL_OMMAP,      CALL_OMMAP,
+    CALL_SSTK,           CALL_MAP_FINDSPACE, CALL_MADVISE,    CALL_MADVISE,
+    CALL_MPROTECT,       CALL_MMAP,          CALL_MMAP,       CALL_MMAP,
+    CALL_STORE,          CALL_LOAD,          CALL_MINHERIT,   CALL_RELEASE_QUARANTINE,
+    CALL_MUNMAPFD,       CALL_MAP_SEED,      CALL_DEVICE,     CALL_MREMAP_BSD,
 };
 
 static uint8_t
@@ -57,20 +55,20 @@ decode_byte(struct decode *d)
 
 /* ---- Arguments ---- */
 
-static void
+void
 decode_put(struct program_op *op, int16_t reg, uint64_t num)
 {
 	op->arg[op->nargs++] = (struct program_arg){.reg = reg, .num = num};
 }
 
-static void
+void
 decode_num(struct program_op *op, uint64_t num)
 {
 	decode_put(op, PROGRAM_NO_REG, num);
 }
 
 /* An address from two bytes. */
-static void
+void
 decode_addr(struct decode *d, struct program_op *op, uint8_t a, uint8_t b)
 {
 	static const uint64_t edges[] = {
@@ -106,7 +104,7 @@ decode_addr(struct decode *d, struct program_op *op, uint8_t a, uint8_t b)
 	}
 }
 
-static uint64_t
+uint64_t
 decode_len(uint8_t b)
 {
 	static const uint64_t edges[] = {
@@ -134,13 +132,13 @@ decode_len(uint8_t b)
 }
 
 /* A short length, for calls that would touch every page of it. */
-static uint64_t
+uint64_t
 decode_short_len(uint8_t b)
 {
 	return ((uint64_t)(b & 7) + 1) * TESS_PAGE_SIZE - (b >= 0xf0 ? 0xfff : 0);
 }
 
-static uint64_t
+uint64_t
 decode_prot(uint8_t b)
 {
 	static const uint8_t prots[] = {3, 3, 3, 1, 1, 0, 7, 5, 2, 4, 6, 3};
@@ -148,7 +146,7 @@ decode_prot(uint8_t b)
 	return b < 0xf8 ? prots[b % sizeof(prots)] : (uint64_t)(b & 7) << 3 | 3;
 }
 
-static void
+void
 decode_fd(struct decode *d, struct program_op *op, uint8_t b)
 {
 	if (d->nfd == 0 || b >= 0xf8)
@@ -158,7 +156,7 @@ decode_fd(struct decode *d, struct program_op *op, uint8_t b)
 }
 
 /* The result of this op is an address, a descriptor, a space that later calls may name. */
-static void
+void
 decode_result(struct decode *d, struct program_op *op, int16_t *regs, unsigned *n)
 {
 	op->result = d->next_reg++;
@@ -168,75 +166,56 @@ decode_result(struct decode *d, struct program_op *op, int16_t *regs, unsigned *
 /* ---- Calls ---- */
 
 static uint64_t
-decode_map_flags(uint8_t b)
+decode_advice(uint8_t b)
 {
-	static const uint32_t types[] = {0x22, 0x22, 0x22, 0x22,  0x02, 0x02, 0x01, 0x01,
-					 0x21, 0x03, 0x02, 0x122, 0x22, 0x20, 0x00, 0x23};
-	static const uint32_t extra[] = {0x10,    0x10,   0x10,    0,      0, 0x100000,
-					 0x8010,  0x2010, 0x10,    0x10,   0, 0x10,
-					 0x18000, 0x4010, 0x80010, 0x20000};
+	static const uint8_t linux_madv[] = {0,  1,  2,  3,  4,  4,  4,  8,  8,  10, 11,
+					     14, 16, 17, 18, 19, 20, 21, 22, 23, 12, 99};
+	static const uint64_t rare[] = {9,
+					9,
+					24,
+					25,
+					100,
+					101,
+					102,
+					102,
+					103,
+					102,
+					PROGRAM_MADV(0),
+					PROGRAM_MADV(1),
+					PROGRAM_MADV(2),
+					PROGRAM_MADV(3),
+					PROGRAM_MADV(4),
+					PROGRAM_MADV(4),
+					PROGRAM_MADV(5),
+					PROGRAM_MADV(6),
+					PROGRAM_MADV(7),
+					PROGRAM_MADV(8)};
 
-	return types[b & 0xf] | extra[b >> 4];
-}
-
-static void
-decode_mmap(struct decode *d, struct program_op *op)
-{
-	uint64_t flags = decode_map_flags(d->rec[4]);
-	uint64_t len = decode_len(d->rec[3]);
-	uint8_t off = d->rec[9];
-
-	/* What is populated at once stays small: the machine is. */
-	if ((flags & 0xa000) != 0 && d->rec[3] >= 0xf0)
-		len = decode_short_len(d->rec[3]);
-	decode_addr(d, op, d->rec[1], d->rec[2]);
-	decode_num(op, len);
-	decode_num(op, decode_prot(d->rec[5]));
-	decode_num(op, flags);
-	if ((flags & 0x20) != 0 && d->rec[8] < 0xf0)
-		decode_num(op, UINT64_MAX);
-	else
-		decode_fd(d, op, d->rec[8]);
-	decode_num(op, off < 0xf0   ? (uint64_t)(off & 7) * TESS_PAGE_SIZE
-		       : off < 0xf8 ? off
-				    : -(uint64_t)(off & 7) << 12);
-	decode_result(d, op, d->addr_reg, &d->naddr);
-}
-
-static void
-decode_mremap(struct decode *d, struct program_op *op)
-{
-	static const uint8_t flags[] = {0, 1, 1, 1, 3, 3, 3, 5, 5, 7, 2, 4, 8, 1, 3, 0};
-
-	decode_addr(d, op, d->rec[1], d->rec[2]);
-	decode_num(op, decode_len(d->rec[3]));
-	decode_num(op, decode_len(d->rec[8]));
-	decode_num(op, flags[d->rec[4] & 0xf]);
-	decode_addr(d, op, d->rec[6], d->rec[7]);
-	decode_result(d, op, d->addr_reg, &d->naddr);
+	return b < 0xb0 ? linux_madv[b % sizeof(linux_madv)]
+			: rare[b % (sizeof(rare) / sizeof(rare[0]))];
 }
 
 static uint64_t
 decode_word(uint8_t call, uint8_t b)
 {
-	static const uint8_t madv[] = {0,  1,  2,  3,  4,  4,  4,  8,  8,  10, 11,
-				       14, 16, 17, 18, 19, 20, 21, 22, 23, 12, 99};
 	static const uint8_t msync[] = {1, 4, 2, 6, 3, 5, 0, 8};
 	static const uint8_t mcl[] = {1, 2, 3, 5, 7, 6, 4, 0, 8, 2};
 
 	switch (call) {
 	case CALL_MADVISE:
-		return madv[b % sizeof(madv)];
+		return decode_advice(b);
 	case CALL_POSIX_MADVISE:
 		return b % 6;
 	case CALL_MSYNC:
 		return msync[b % sizeof(msync)];
 	case CALL_MLOCKALL:
 		return mcl[b % sizeof(mcl)];
+	case CALL_MSEAL:
+		return b < 0xf0 ? 0 : b & 1;
 	case CALL_MLOCK2:
 		return b % 8 == 7 ? 2 : b & 1;
 	case CALL_MINHERIT:
-		return b % 8 == 7 ? 7 : b & 3;
+		return b >= 0xe0 ? 4 : b % 8 == 7 ? 7 : b & 3;
 	}
 	return decode_prot(b);
 }
@@ -245,17 +224,19 @@ decode_word(uint8_t call, uint8_t b)
 static void
 decode_range_call(struct decode *d, struct program_op *op)
 {
+	bool bytes = op->call == CALL_MINCORE || op->call == CALL_MINCORE_DETAIL;
 	uint64_t word = decode_word(op->call, d->rec[5]);
 	bool populates = op->call == CALL_MADVISE && (word == 22 || word == 23);
 
 	decode_addr(d, op, d->rec[1], d->rec[2]);
 	/* What is populated, or asked about page by page, is short; errors in long lengths are still looked for. */
-	if ((op->call == CALL_MINCORE && d->rec[3] < 0xf0) || populates)
+	if ((bytes && d->rec[3] < 0xf0) || populates)
 		decode_num(op, decode_short_len(d->rec[3]));
 	else
 		decode_num(op, decode_len(d->rec[3]));
 	if (program_syntax[op->call].least == 3)
-		decode_num(op, word);
+		decode_num(op,
+			   op->call == CALL_MPROTECT ? decode_rare_prot(word, d->rec[7]) : word);
 }
 
 static void
@@ -364,7 +345,26 @@ decode_other_call(struct decode *d, struct program_op *op)
 	case CALL_MLOCKALL:
 		decode_num(op, decode_word(op->call, d->rec[5]));
 		break;
+	case CALL_SSTK:
+	case CALL_MAP_SEED:
+		decode_num(op, d->rec[1]);
+		break;
+	case CALL_MAP_FLAGS:
+		decode_num(op,
+			   d->rec[4] < 0xf0 ? d->rec[4] & d->rec[5] & TESS_MAPF_ALL : d->rec[4]);
+		break;
+	case CALL_MAP_FINDSPACE:
+		decode_findspace(d, op);
+		break;
 	}
+}
+
+static enum program_call
+decode_call(uint8_t b)
+{
+	if (b >= 0xc0)
+		return (enum program_call)decode_rare_calls[b % sizeof(decode_rare_calls)];
+	return (enum program_call)decode_calls[b % sizeof(decode_calls)];
 }
 
 static void
@@ -374,14 +374,24 @@ decode_record(struct decode *d)
 
 	for (unsigned i = 0; i < DECODE_RECORD; i++)
 		d->rec[i] = decode_byte(d);
-	op = program_add(d->p, (enum program_call)decode_calls[d->rec[0] % sizeof(decode_calls)]);
+	op = program_add(d->p, decode_call(d->rec[0]));
 	if (op == NULL) {
 		d->ok = false;
 		return;
 	}
 	switch (op->call) {
 	case CALL_MMAP:
+	case CALL_MQUERY:
 		decode_mmap(d, op);
+		break;
+	case CALL_MREMAP_BSD:
+		decode_mremap_bsd(d, op);
+		break;
+	case CALL_OMMAP:
+		decode_ommap(d, op);
+		break;
+	case CALL_MAP_PROTECT:
+		decode_map_protect(d, op);
 		break;
 	case CALL_MREMAP:
 		decode_mremap(d, op);
@@ -396,6 +406,9 @@ decode_record(struct decode *d)
 	case CALL_MLOCK2:
 	case CALL_MUNLOCK:
 	case CALL_MINHERIT:
+	case CALL_MINCORE_DETAIL:
+	case CALL_MIMMUTABLE:
+	case CALL_MSEAL:
 		decode_range_call(d, op);
 		break;
 	case CALL_OPEN:
@@ -405,6 +418,7 @@ decode_record(struct decode *d)
 	case CALL_PWRITE:
 	case CALL_PREAD:
 	case CALL_CLOSE:
+	case CALL_MUNMAPFD:
 		decode_file_call(d, op);
 		break;
 	case CALL_SHMAT:
@@ -465,6 +479,18 @@ decode_setup(struct decode *d, uint8_t limits, uint8_t files)
 	}
 }
 
+static enum tess_personality
+decode_personality(unsigned n)
+{
+	static const uint8_t which[] = {
+	    TESS_PERSONALITY_LINUX, TESS_PERSONALITY_LINUX, TESS_PERSONALITY_LINUX,
+	    TESS_PERSONALITY_POSIX, TESS_PERSONALITY_BSD,   TESS_PERSONALITY_SEED,
+	    TESS_PERSONALITY_BSD,   TESS_PERSONALITY_POSIX,
+	};
+
+	return (enum tess_personality)which[n];
+}
+
 bool
 program_decode(struct program *p, struct program_setup *setup, const uint8_t *data, size_t size)
 {
@@ -475,7 +501,7 @@ program_decode(struct program *p, struct program_setup *setup, const uint8_t *da
 	setup->isa = head % ENV_ISA_COUNT;
 	setup->ncpu = (uint8_t)(1 + ((head >> 6) & 3));
 	setup->seed = seed;
-	p->personality = (head >> 3) % 4 == 3 ? TESS_PERSONALITY_POSIX : TESS_PERSONALITY_LINUX;
+	p->personality = decode_personality(head >> 3 & 7);
 	decode_setup(&d, limits, files);
 	for (unsigned n = 0; n < DECODE_MAX && d.at < d.size && d.ok; n++)
 		decode_record(&d);
