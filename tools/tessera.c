@@ -20,6 +20,7 @@ struct tool_command {
 
 static const struct tool_command tool_commands[] = {
     {"run", cmd_run, "execute a program of calls on the simulated machine"},
+    {"convert", cmd_convert, "inputs of fuzz_calls to programs and back"},
     {"dump", cmd_dump, "run a program and show its address spaces: a listing or a drawing"},
     {"replay", cmd_replay, "replay recorded traces and compare every snapshot"},
     {"record", cmd_record, "record a trace of a program (Linux x86_64)"},

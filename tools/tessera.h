@@ -17,6 +17,7 @@ enum tool_exit {
 };
 
 int cmd_run(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_record(int argc, char **argv);

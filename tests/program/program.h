@@ -219,5 +219,14 @@ struct program_setup {
 /* program_decode: any bytes to a legal program; false: no memory. */
 bool program_decode(struct program *p, struct program_setup *setup, const uint8_t *data,
 		    size_t size);
+/*
+ * program_encode: bytes that decode to this program on this machine (seed 0 to 255); the numbers of registers may
+ * differ (encode.c).
+ *
+ * => false: no bytes do, or `room` is too small; *wrong is the op that stands in the way
+ */
+#define DECODE_ROOM (DECODE_HEAD + DECODE_MAX * DECODE_RECORD)
+bool program_encode(const struct program *p, const struct program_setup *setup, uint8_t *data,
+		    size_t room, size_t *size, uint32_t *wrong);
 
 #endif
