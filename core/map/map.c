@@ -236,13 +236,63 @@ tess_map_locked(struct tess_map *map, tess_va start, tess_va end)
 }
 
 void
+tess_map_future(struct tess_map *map, uint32_t flags)
+{
+	uint32_t kept = tess_load_relaxed(&map->flags) & ~(uint32_t)TESS_MAPF_WIREFUTURE;
+
+	map->future = flags;
+	tess_store_relaxed(&map->flags, kept | (flags != 0 ? TESS_MAPF_WIREFUTURE : 0));
+}
+
+void
 tess_map_set_future(struct tess_map *map, uint32_t flags)
 {
 	struct tess_map_edit ed;
 
 	tess_map_edit_begin(&ed, map, map->min, map->max);
-	map->future = flags;
+	tess_map_future(map, flags);
 	tess_map_edit_end(&ed);
+}
+
+enum tess_kern
+tess_map_set_flags(struct tess_map *map, unsigned flags)
+{
+	struct tess_map_edit ed;
+
+	if (flags & ~(unsigned)TESS_MAPF_ALL)
+		return TESS_KERN_INVALID_ARGUMENT;
+	tess_map_edit_begin(&ed, map, map->min, map->max);
+	tess_store_relaxed(&map->flags, flags);
+	if (!(flags & TESS_MAPF_WIREFUTURE))
+		map->future = 0;
+	else if (map->future == 0) /* else as mlockall() said */
+		map->future = TESS_ENTRY_LOCKED;
+	tess_map_edit_end(&ed);
+	tess_rcu_poll();
+	return TESS_KERN_SUCCESS;
+}
+
+unsigned
+tess_map_get_flags(struct tess_map *map)
+{
+	return tess_load_relaxed(&map->flags);
+}
+
+const char *
+tess_kern_name(enum tess_kern k)
+{
+	static const char *const names[TESS_KERN_COUNT] = {
+	    [TESS_KERN_SUCCESS] = "KERN_SUCCESS",
+	    [TESS_KERN_INVALID_ADDRESS] = "KERN_INVALID_ADDRESS",
+	    [TESS_KERN_PROTECTION_FAILURE] = "KERN_PROTECTION_FAILURE",
+	    [TESS_KERN_NO_SPACE] = "KERN_NO_SPACE",
+	    [TESS_KERN_INVALID_ARGUMENT] = "KERN_INVALID_ARGUMENT",
+	    [TESS_KERN_FAILURE] = "KERN_FAILURE",
+	    [TESS_KERN_RESOURCE_SHORTAGE] = "KERN_RESOURCE_SHORTAGE",
+	    [TESS_KERN_OUT_OF_BOUNDS] = "KERN_OUT_OF_BOUNDS",
+	};
+
+	return (unsigned)k < TESS_KERN_COUNT ? names[k] : "?";
 }
 
 bool

@@ -198,6 +198,16 @@ fork_hold(struct tess_map *map, uint32_t held)
 	}
 }
 
+/* fork_settings: what a child has of its parent beside its entries; locking the future is not inherited. */
+static void
+fork_settings(struct tess_map *map, struct tess_map *child)
+{
+	child->flags = tess_load_relaxed(&map->flags) & ~(uint32_t)TESS_MAPF_WIREFUTURE;
+	child->random = map->random;
+	for (unsigned q = 0; q < TESS_QUOTA_COUNT; q++)
+		child->quota[q] = tess_load_relaxed(&map->quota[q]);
+}
+
 enum tess_err
 tess_map_fork(struct tess_map *map, struct tess_map *child)
 {
@@ -217,8 +227,7 @@ tess_map_fork(struct tess_map *map, struct tess_map *child)
 	if (err == TESS_OK) {
 		fork_finish(map, &cover, &ped.g);
 		tess_map_edit_commit(&ced);
-		for (unsigned q = 0; q < TESS_QUOTA_COUNT; q++)
-			child->quota[q] = tess_load_relaxed(&map->quota[q]);
+		fork_settings(map, child);
 	} else {
 		tess_amap_wipe(child->home, 0, map->max >> TESS_PAGE_SHIFT, TESS_WIPE_RELEASE,
 			       &ped.g);

@@ -67,6 +67,9 @@ TESS_MUST_CHECK enum tess_err tess_map_limit(const struct tess_map *map, const s
 					     uint64_t len, const struct tess_map_limits *less,
 					     const struct tess_map_limits *limits);
 
+/* map.c: entry flags for later mappings, and the map's flag that says so.  => edit held */
+void tess_map_future(struct tess_map *map, uint32_t flags);
+
 /* map_attr.c: does the entry belong to `only`?  OK, EINVAL, EPERM. */
 enum tess_err tess_entry_fits(const struct tess_entry *e, enum tess_only only);
 

@@ -176,7 +176,7 @@ tess_map_clear(struct tess_map *map)
 	tess_amap_wipe(map->home, 0, map->max >> TESS_PAGE_SHIFT, TESS_WIPE_RELEASE, &ed.g);
 	tess_map_strip(&strip, &ed, map->min, map->max, TESS_WIPE_RELEASE);
 	tess_map_place_freed(map, map->min, map->max);
-	map->future = 0;
+	tess_map_future(map, 0);
 	tess_map_strip_end(&strip);
 	tess_map_edit_end(&ed);
 }

@@ -106,9 +106,15 @@ tess_space_create(const struct tess_space_config *cfg, struct tess_space **out)
 
 	if (e != TESS_OK || (unsigned)p >= TESS_PERSONALITY_COUNT)
 		return tess_space_leave(TESS_EINVAL);
+	if (cfg != NULL && (cfg->map_flags & ~(unsigned)TESS_MAPF_ALL))
+		return tess_space_leave(TESS_EINVAL);
 	e = space_new(p, min, max, top, &sp);
 	if (e != TESS_OK)
 		return tess_space_leave(e);
+	if (cfg != NULL) {
+		(void)tess_map_set_flags(&sp->map, cfg->map_flags);
+		tess_map_set_seed(&sp->map, cfg->seed);
+	}
 	for (unsigned i = 0; i < TESS_LIMIT_COUNT; i++) {
 		sp->limit[i] = i == TESS_LIMIT_STACK ? SPACE_STACK_LIMIT : TESS_LIMIT_INFINITY;
 		if (cfg != NULL && cfg->limit[i] != 0)
@@ -172,6 +178,12 @@ tess_space_activate(struct tess_space *sp)
 	tess_port_preempt_disable();
 	tess_pmap_activate(sp != NULL ? sp->map.pmap : NULL);
 	tess_port_preempt_enable();
+}
+
+struct tess_map *
+tess_space_map(struct tess_space *sp)
+{
+	return &sp->map;
 }
 
 enum tess_personality

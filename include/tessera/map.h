@@ -48,7 +48,8 @@ enum {
 	    32, /* places freed are not chosen again before the map's range is used up */
 	TESS_MAPF_ALL = 63
 };
-/* tess_map_set_flags: all flags at once.  INVALID_ARGUMENT unknown.  fork inherits them; exec ends WIREFUTURE. */
+/* tess_map_set_flags: all flags at once.  INVALID_ARGUMENT unknown.  fork inherits all but
+ * WIREFUTURE [mlockall(2)], which exec ends too. */
 enum tess_kern tess_map_set_flags(struct tess_map *map, unsigned flags);
 unsigned tess_map_get_flags(struct tess_map *map);
 /* tess_map_set_seed: restart the random places of ASLR. */
