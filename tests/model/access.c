@@ -4,6 +4,8 @@
  */
 #include "model_priv.h"
 
+#define GROW_STEP ((uint64_t)128 << 10) /* of a stack with a gap */
+
 /* ---- Limits ---- */
 
 /* May `more` bytes be locked besides what is? */
@@ -20,37 +22,102 @@ space_lock_fits(const struct model_space *sp, uint64_t more)
 }
 
 /* Does this run count against the data limit: private, writable, no stack? */
-static bool
+bool
 run_is_data(const struct model_run *r)
 {
 	return (r->prot & TESS_PROT_WRITE) != 0 &&
 	       (r->flags & (TESS_AREA_SHARED | TESS_AREA_GROWSDOWN)) == 0;
 }
 
+/* Bytes that count against the data limit. */
+uint64_t
+space_data(const struct model_space *sp)
+{
+	uint64_t data = 0;
+
+	for (unsigned i = 0; i < sp->nruns; i++)
+		data += run_is_data(&sp->run[i]) ? sp->run[i].end - sp->run[i].start : 0;
+	return data;
+}
+
+/* Does `bytes` pass a limit?  Linux compares pages. */
+static bool
+limit_passed(const struct model_space *sp, enum tess_limit which, uint64_t bytes)
+{
+	uint64_t limit = sp->limit[which];
+
+	return limit != TESS_LIMIT_INFINITY && bytes >> TESS_PAGE_SHIFT > limit >> TESS_PAGE_SHIFT;
+}
+
 /* May the space have `more` bytes more of what r is? */
 bool
 space_may_expand(const struct model_space *sp, const struct model_run *r, uint64_t more)
 {
-	uint64_t total = 0, data = 0, as = sp->limit[TESS_LIMIT_AS],
-		 dl = sp->limit[TESS_LIMIT_DATA];
+	const struct model_rules *ru = sp->rules;
 
-	for (unsigned i = 0; i < sp->nruns; i++) {
-		uint64_t len = sp->run[i].end - sp->run[i].start;
-
-		total += len;
-		data += run_is_data(&sp->run[i]) ? len : 0;
-	}
-	if (as != TESS_LIMIT_INFINITY && (total + more) >> TESS_PAGE_SHIFT > as >> TESS_PAGE_SHIFT)
+	if (ru->limit_as &&
+	    limit_passed(sp, TESS_LIMIT_AS, runs_bytes_flagged(sp, 0, UINT64_MAX, 0) + more))
 		return false;
-	return !run_is_data(r) || dl == TESS_LIMIT_INFINITY ||
-	       (data + more) >> TESS_PAGE_SHIFT <= dl >> TESS_PAGE_SHIFT;
+	return !ru->limit_data || !run_is_data(r) ||
+	       !limit_passed(sp, TESS_LIMIT_DATA, space_data(sp) + more);
+}
+
+/* What mlockall(FUTURE), or the map's flag, adds to new mappings. */
+unsigned
+space_future(const struct model_space *sp)
+{
+	return sp->lock_future |
+	       ((sp->map_flags & TESS_MAPF_WIREFUTURE) != 0 ? TESS_AREA_LOCKED : 0u);
 }
 
 /* ---- Growth ---- */
 
+/* r reaches down to `start`, if locks and relatives that share its memory let it. */
+static bool
+grow_to(struct model_space *sp, struct model_run *r, uint64_t start)
+{
+	uint64_t more = r->start - start;
+
+	if ((r->flags & TESS_AREA_LOCKED) != 0 && !space_lock_fits(sp, more))
+		return false;
+	if (r->group != NULL && runs_group_covered(r->group, r->goff - more, r->goff))
+		return false;
+	r->start = start;
+	r->goff -= more;
+	return true;
+}
+
+/*
+ * bsd: a stack grows into the gap that was made for it, in steps, and leaves the gap's lowest page.
+ *
+ *	[gap: a page | ......... page ....][stack .... ]
+ */
+static struct model_run *
+grow_gap(struct model_space *sp, uint64_t page)
+{
+	struct model_run *gap = runs_find(sp, page), *stack = runs_find(sp, gap->end);
+	uint64_t most, more, old_end;
+
+	if ((gap->flags & TESS_AREA_STACKGAP) == 0 || stack == NULL ||
+	    (stack->flags & TESS_AREA_GROWSDOWN) == 0)
+		return NULL;
+	most = gap->end - gap->start - TESS_PAGE_SIZE;
+	if (stack->start - page > most)
+		return NULL;
+	more = (stack->start - page + GROW_STEP - 1) / GROW_STEP * GROW_STEP;
+	if (more > most)
+		more = most;
+	old_end = gap->end;
+	gap->end -= more;
+	if (grow_to(sp, stack, stack->start - more))
+		return stack;
+	gap->end = old_end;
+	return NULL;
+}
+
 /* The grow-down run above `page` reaches down to it, or not. */
 static struct model_run *
-access_grow(struct model_space *sp, uint64_t page)
+grow_hole(struct model_space *sp, uint64_t page)
 {
 	unsigned at = runs_place(sp, page);
 	struct model_run *r, *below;
@@ -66,15 +133,16 @@ access_grow(struct model_space *sp, uint64_t page)
 	grow = r->start - page;
 	if (r->end - page > sp->limit[TESS_LIMIT_STACK])
 		return NULL;
-	if ((r->flags & TESS_AREA_LOCKED) != 0 && !space_lock_fits(sp, grow))
-		return NULL;
 	if (!space_may_expand(sp, r, grow))
 		return NULL;
-	if (r->group != NULL && runs_group_covered(r->group, r->goff - grow, r->goff))
-		return NULL;
-	r->start = page;
-	r->goff -= grow;
-	return r;
+	return grow_to(sp, r, page) ? r : NULL;
+}
+
+/* The run that `page` lies in once a stack has grown to it; NULL: none grows. */
+static struct model_run *
+access_grow(struct model_space *sp, uint64_t page)
+{
+	return runs_find(sp, page) != NULL ? grow_gap(sp, page) : grow_hole(sp, page);
 }
 
 /* ---- One access ---- */
@@ -82,6 +150,8 @@ access_grow(struct model_space *sp, uint64_t page)
 static bool
 access_allowed(const struct model_space *sp, const struct model_run *r, enum tess_access how)
 {
+	if ((r->flags & (TESS_AREA_GUARD | TESS_AREA_GUARDED)) != 0)
+		return false;
 	switch (how) {
 	case TESS_ACCESS_READ:
 		return sp->rules->read_any ? r->prot != TESS_PROT_NONE
@@ -154,7 +224,7 @@ access_byte(struct model_space *sp, tess_va va, enum tess_access how, uint8_t *b
 	space_touch(sp, page, page + TESS_PAGE_SIZE);
 	if (va >= sp->max)
 		return TESS_SIGSEGV;
-	if (r == NULL)
+	if (r == NULL || (r->flags & TESS_AREA_STACKGAP) != 0)
 		r = access_grow(sp, page);
 	if (r == NULL || !access_allowed(sp, r, how))
 		return TESS_SIGSEGV;
@@ -219,7 +289,7 @@ model_grow(struct model_space *sp, tess_va va)
 {
 	uint64_t page = tess_page_trunc(va);
 
-	if (va < sp->max && runs_find(sp, page) == NULL)
+	if (va < sp->max)
 		(void)access_grow(sp, page);
 	runs_join(sp);
 }
@@ -228,13 +298,14 @@ model_grow(struct model_space *sp, tess_va va)
 
 /* One run's part: private writable pages become private, others are read; stops at the first page that cannot be. */
 static enum tess_err
-populate_run(struct model_space *sp, const struct model_run *r, uint64_t start, uint64_t end)
+populate_run(struct model_space *sp, const struct model_run *r, uint64_t start, uint64_t end,
+	     enum access_lazy lazy)
 {
 	bool write = (r->prot & TESS_PROT_WRITE) != 0 && (r->flags & TESS_AREA_SHARED) == 0;
 
-	if ((r->flags & TESS_AREA_LOCKONFAULT) != 0)
+	if (lazy == ACCESS_AS_LOCKED && (r->flags & TESS_AREA_LOCKONFAULT) != 0)
 		return TESS_OK;
-	if (r->prot == TESS_PROT_NONE)
+	if (r->prot == TESS_PROT_NONE || (r->flags & TESS_AREA_GUARDED) != 0)
 		return TESS_EFAULT;
 	for (uint64_t page = start; page < end; page += TESS_PAGE_SIZE) {
 		uint8_t *data;
@@ -250,21 +321,21 @@ populate_run(struct model_space *sp, const struct model_run *r, uint64_t start, 
 
 /* Fault in [start, end), hole-free, and stop at the first trouble. */
 enum tess_err
-access_populate(struct model_space *sp, uint64_t start, uint64_t end)
+access_populate(struct model_space *sp, uint64_t start, uint64_t end, enum access_lazy lazy)
 {
 	for (unsigned i = runs_place(sp, start); i < sp->nruns && sp->run[i].start < end; i++) {
 		const struct model_run *r = &sp->run[i];
 		enum tess_err e;
 
 		e = populate_run(sp, r, r->start > start ? r->start : start,
-				 r->end < end ? r->end : end);
+				 r->end < end ? r->end : end, lazy);
 		if (e != TESS_OK)
 			return e;
 	}
 	return TESS_OK;
 }
 
-/* The same, going on with the next run after trouble. */
+/* The same as locks want it, going on with the next run after trouble. */
 void
 access_populate_all(struct model_space *sp, uint64_t start, uint64_t end)
 {
@@ -272,6 +343,6 @@ access_populate_all(struct model_space *sp, uint64_t start, uint64_t end)
 		const struct model_run *r = &sp->run[i];
 
 		(void)populate_run(sp, r, r->start > start ? r->start : start,
-				   r->end < end ? r->end : end);
+				   r->end < end ? r->end : end, ACCESS_AS_LOCKED);
 	}
 }

@@ -6,84 +6,111 @@
 
 #define LOCK_FLAGS ((unsigned)(TESS_AREA_LOCKED | TESS_AREA_LOCKONFAULT))
 
-/* Set the lock flags of [start, end), up to the first hole. */
-static enum tess_err
-lock_apply(struct model_space *sp, uint64_t start, uint64_t end, unsigned flags)
+static void
+lock_set(struct model_space *sp, uint64_t start, uint64_t end, unsigned flags)
 {
-	uint64_t stop = runs_hole(sp, start, end);
-
-	if (stop != end && !sp->rules->partial)
-		return TESS_ENOMEM;
 	runs_cut(sp, start);
-	runs_cut(sp, stop);
-	for (unsigned i = runs_place(sp, start); i < sp->nruns && sp->run[i].start < stop; i++)
+	runs_cut(sp, end);
+	for (unsigned i = runs_place(sp, start); i < sp->nruns && sp->run[i].start < end; i++)
 		sp->run[i].flags = (sp->run[i].flags & ~LOCK_FLAGS) | flags;
 	runs_join(sp);
-	return stop == end ? TESS_OK : TESS_ENOMEM;
 }
 
-/* Whole pages around [addr, addr + len); EINVAL when they do not fit the address space. */
+/* Whole pages around [addr, addr + len). */
 static enum tess_err
-lock_range(const struct model_space *sp, tess_va addr, uint64_t len, uint64_t *start, uint64_t *end)
+lock_range(const struct model_rules *ru, tess_va addr, uint64_t len, uint64_t *start, uint64_t *end)
 {
-	const struct model_rules *ru = sp->rules;
-
-	if (!tess_page_aligned(addr) && ru->mlock_unaligned != TESS_OK)
-		return ru->mlock_unaligned;
-	*start = tess_page_trunc(addr);
-	*end = tess_page_round(addr + len);
-	return addr + len < addr || *end < addr + len ? ru->mlock_wrap : TESS_OK;
+	return range_make(ru->mlock_aligned ? RANGE_ALIGNED : RANGE_TRUNCATED, addr, len,
+			  ru->mlock_wrap, start, end);
 }
 
-/* Would the locked bytes fit the limit, not counting twice what is locked already? */
+/* Would the locked bytes fit the limit?  What is locked already counts once, or once more. */
 static bool
 lock_fits(const struct model_space *sp, uint64_t start, uint64_t end)
 {
-	uint64_t again = runs_bytes_flagged(sp, start, end, TESS_AREA_LOCKED);
 	uint64_t all = runs_bytes_flagged(sp, 0, UINT64_MAX, TESS_AREA_LOCKED);
 	uint64_t limit = sp->limit[TESS_LIMIT_MEMLOCK];
 
+	if (!sp->rules->mlock_counts_again)
+		all -= runs_bytes_flagged(sp, start, end, TESS_AREA_LOCKED);
 	return limit == TESS_LIMIT_INFINITY ||
-	       ((all - again) >> TESS_PAGE_SHIFT) + ((end - start) >> TESS_PAGE_SHIFT) <= limit >>
+	       (all >> TESS_PAGE_SHIFT) + ((end - start) >> TESS_PAGE_SHIFT) <= limit >>
 		   TESS_PAGE_SHIFT;
+}
+
+/* The flags of [start, end), then its pages; what is undone when they cannot be had is only the flags. */
+static enum tess_err
+lock_pages(struct model_space *sp, uint64_t start, uint64_t end, unsigned lock)
+{
+	bool now = (lock & TESS_AREA_LOCKONFAULT) == 0;
+	enum tess_err e = TESS_OK;
+
+	space_touch(sp, start, end);
+	if (now && access_populate(sp, start, end, ACCESS_NOW) != TESS_OK)
+		e = sp->rules->mlock_pages;
+	if (e == TESS_OK || !sp->rules->mlock_undone)
+		lock_set(sp, start, end, lock);
+	return e;
 }
 
 enum tess_err
 model_mlock2(struct model_space *sp, tess_va addr, uint64_t len, unsigned flags)
 {
-	uint64_t start, end;
+	const struct model_rules *ru = sp->rules;
+	unsigned lock =
+	    TESS_AREA_LOCKED | ((flags & TESS_MLOCK_ONFAULT) != 0 ? TESS_AREA_LOCKONFAULT : 0);
+	uint64_t start, end, hole;
 	enum tess_err e;
 
 	space_touch(sp, 0, 0);
 	if ((flags & ~(unsigned)TESS_MLOCK_ONFAULT) != 0)
 		return TESS_EINVAL;
-	if (sp->limit[TESS_LIMIT_MEMLOCK] == 0)
-		return sp->rules->mlock_limit_zero;
-	e = lock_range(sp, addr, len, &start, &end);
-	if (e == TESS_OK && !lock_fits(sp, start, end))
-		e = sp->rules->mlock_limit;
-	if (e != TESS_OK || start == end)
+	if (sp->limit[TESS_LIMIT_MEMLOCK] == 0 && !ru->mlock_len0_first)
+		return ru->mlock_limit_zero;
+	e = lock_range(ru, addr, len, &start, &end);
+	if (e != TESS_OK || (start == end && ru->mlock_len0_first))
 		return e;
-	e = lock_apply(sp, start, end,
-		       TESS_AREA_LOCKED |
-			   ((flags & TESS_MLOCK_ONFAULT) != 0 ? TESS_AREA_LOCKONFAULT : 0));
-	if (e != TESS_OK)
-		return e;
-	space_touch(sp, start, end);
-	return access_populate(sp, start, end) == TESS_OK ? TESS_OK : TESS_ENOMEM;
+	if (!lock_fits(sp, start, end))
+		return ru->mlock_limit;
+	hole = runs_hole(sp, start, end);
+	if (hole == end)
+		return lock_pages(sp, start, end, lock);
+	if (ru->mlock_holes == MODEL_HOLES_STOP)
+		lock_set(sp, start, hole, lock);
+	return TESS_ENOMEM;
+}
+
+/* The first address of [start, end) that is not locked; end when all is. */
+static uint64_t
+lock_missing(const struct model_space *sp, uint64_t start, uint64_t end)
+{
+	uint64_t at = start;
+
+	for (unsigned i = runs_place(sp, start); i < sp->nruns && at < end; i++) {
+		if (sp->run[i].start > at || (sp->run[i].flags & TESS_AREA_LOCKED) == 0)
+			return at;
+		at = sp->run[i].end;
+	}
+	return at < end ? at : end;
 }
 
 enum tess_err
 model_munlock(struct model_space *sp, tess_va addr, uint64_t len)
 {
-	uint64_t start, end;
+	const struct model_rules *ru = sp->rules;
+	uint64_t start, end, hole;
 	enum tess_err e;
 
 	space_touch(sp, 0, 0);
-	e = lock_range(sp, addr, len, &start, &end);
+	e = lock_range(ru, addr, len, &start, &end);
 	if (e != TESS_OK || start == end)
 		return e;
-	return lock_apply(sp, start, end, 0);
+	if (ru->munlock_locked && lock_missing(sp, start, end) != end)
+		return TESS_ENOMEM;
+	hole = runs_hole(sp, start, end);
+	if (hole == end || ru->mlock_holes == MODEL_HOLES_STOP)
+		lock_set(sp, start, hole, 0);
+	return hole == end ? TESS_OK : TESS_ENOMEM;
 }
 
 enum tess_err
@@ -93,9 +120,11 @@ model_mlockall(struct model_space *sp, unsigned flags)
 	    TESS_AREA_LOCKED | ((flags & TESS_MCL_ONFAULT) != 0 ? TESS_AREA_LOCKONFAULT : 0);
 	uint64_t limit = sp->limit[TESS_LIMIT_MEMLOCK];
 
+	unsigned known = TESS_MCL_CURRENT | TESS_MCL_FUTURE |
+			 (sp->rules->mlockall_onfault ? TESS_MCL_ONFAULT : 0u);
+
 	space_touch(sp, 0, 0);
-	if (flags == 0 || flags == TESS_MCL_ONFAULT ||
-	    (flags & ~(unsigned)(TESS_MCL_CURRENT | TESS_MCL_FUTURE | TESS_MCL_ONFAULT)) != 0)
+	if (flags == 0 || flags == TESS_MCL_ONFAULT || (flags & ~known) != 0)
 		return TESS_EINVAL;
 	if (limit == 0)
 		return sp->rules->mlock_limit_zero;

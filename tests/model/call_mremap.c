@@ -40,9 +40,10 @@ remap_check_args(const struct model_space *sp, const struct remap *q)
 	return TESS_OK;
 }
 
-/* Checks against the run, for anything but shrinking or staying in place. */
+/* Checks against the mapping, for anything but shrinking or staying in place; `end` is where it ends. */
 static enum tess_err
-remap_check_run(const struct model_space *sp, const struct remap *q, const struct model_run *r)
+remap_check_run(const struct model_space *sp, const struct remap *q, const struct model_run *r,
+		uint64_t end)
 {
 	uint64_t more = q->new_len > q->old_len ? q->new_len - q->old_len : 0;
 	uint64_t off = r->off + (q->old - r->start);
@@ -50,7 +51,7 @@ remap_check_run(const struct model_space *sp, const struct remap *q, const struc
 	if (q->old_len == 0 && (r->flags & TESS_AREA_SHARED) == 0)
 		return TESS_EINVAL;
 	/* FIXED and shorter: the tail goes first, whatever is mapped there. */
-	if ((q->old_len < q->new_len ? q->old_len : q->new_len) > r->end - q->old)
+	if ((q->old_len < q->new_len ? q->old_len : q->new_len) > end - q->old)
 		return TESS_EFAULT;
 	if (r->obj != NULL && off > UINT64_MAX - q->new_len)
 		return TESS_EINVAL;
@@ -63,116 +64,111 @@ remap_check_run(const struct model_space *sp, const struct remap *q, const struc
 	return TESS_OK;
 }
 
-/* Take the pages of [from, from + len) to `to`, within the space's own array. */
-static void
-remap_move_pages(struct model_space *sp, uint64_t from, uint64_t to, uint64_t len)
+/* Where it goes, and what goes with it for good, holds nothing that nobody may change. */
+static enum tess_err
+remap_check_immutable(struct model_space *sp, const struct remap *q)
 {
-	uint64_t first = from >> TESS_PAGE_SHIFT, last = (from + len) >> TESS_PAGE_SHIFT;
-	struct model_pages moved = {0};
-
-	pages_copy(sp->model, &moved, 0, &sp->pages, first, last);
-	pages_drop(sp->model, &sp->pages, first, last);
-	pages_copy(sp->model, &sp->pages, to >> TESS_PAGE_SHIFT, &moved, 0, len >> TESS_PAGE_SHIFT);
-	pages_free(sp->model, &moved);
+	if ((q->flags & TESS_MREMAP_FIXED) != 0 &&
+	    runs_immutable(sp, q->new_addr, q->new_addr + q->new_len) != NULL)
+		return TESS_EPERM;
+	if (q->new_len < q->old_len &&
+	    runs_immutable(sp, q->old + q->new_len, q->old + q->old_len) != NULL)
+		return TESS_EPERM;
+	return TESS_OK;
 }
 
-/* The run at q->old goes to `to`, q->new_len long; r is a copy of it. */
+/* The old range stays mapped, but nothing is in it: no pages, no guards, no locks. */
 static void
-remap_move(struct model_space *sp, const struct remap *q, struct model_run r, uint64_t to)
+remap_empty(struct model_space *sp, uint64_t start, uint64_t end)
+{
+	runs_cut(sp, start);
+	runs_cut(sp, end);
+	for (unsigned i = runs_place(sp, start); i < sp->nruns && sp->run[i].start < end; i++) {
+		struct model_run *r = &sp->run[i];
+
+		r->flags &=
+		    ~(unsigned)(TESS_AREA_LOCKED | TESS_AREA_LOCKONFAULT | TESS_AREA_GUARDED);
+		group_unref(r->group);
+		r->group = NULL;
+	}
+}
+
+/* The mapping at q->old goes to `to`, q->new_len long; r is a copy of its run there. */
+static void
+remap_move(struct model_space *sp, const struct remap *q, const struct model_run *r, uint64_t to)
 {
 	uint64_t keep = q->old_len < q->new_len ? q->old_len : q->new_len;
-	bool dontunmap = (q->flags & TESS_MREMAP_DONTUNMAP) != 0;
 
-	object_ref(r.obj);
-	group_ref(r.group);
-	r.off += q->old - r.start;
-	r.goff += q->old - r.start;
 	runs_remove(sp, to, to + q->new_len);
-	r.start = to;
-	r.end = to + q->new_len;
-	runs_insert(sp, &r);
-	if (r.group == NULL)
-		remap_move_pages(sp, q->old, to, keep);
-	if (!dontunmap) {
+	runs_move(sp, q->old, to, keep);
+	runs_continue(sp, r, q->old + keep, to + keep, q->new_len - keep);
+	if ((q->flags & TESS_MREMAP_DONTUNMAP) != 0)
+		remap_empty(sp, q->old, q->old + q->old_len);
+	else
 		runs_remove(sp, q->old, q->old + q->old_len);
-	} else {
-		runs_cut(sp, q->old);
-		runs_cut(sp, q->old + q->old_len);
-		for (unsigned i = runs_place(sp, q->old);
-		     i < sp->nruns && sp->run[i].start < q->old + q->old_len; i++) {
-			struct model_run *o = &sp->run[i];
-
-			o->flags &= ~(unsigned)(TESS_AREA_LOCKED | TESS_AREA_LOCKONFAULT);
-			group_unref(o->group);
-			o->group = NULL;
-		}
-	}
-	if ((r.flags & TESS_AREA_LOCKED) != 0 && q->new_len > q->old_len)
+	if ((r->flags & TESS_AREA_LOCKED) != 0 && q->new_len > q->old_len)
 		access_populate_all(sp, to + q->old_len, to + q->new_len);
 }
 
 /* Longer, in place: OK when there is room behind. */
 static bool
-remap_extend(struct model_space *sp, const struct remap *q, struct model_run r)
+remap_extend(struct model_space *sp, const struct remap *q, const struct model_run *r,
+	     uint64_t old_end)
 {
 	uint64_t end = q->old + q->new_len;
 
-	if (q->old_len != r.end - q->old || end > sp->max || end < q->old ||
-	    !runs_free(sp, r.end, end))
+	if (q->old_len != old_end - q->old || end > sp->max || end < q->old ||
+	    !runs_free(sp, old_end, end))
 		return false;
-	object_ref(r.obj);
-	group_ref(r.group);
-	r.off += r.end - r.start;
-	r.goff += r.end - r.start;
-	r.start = r.end;
-	r.end = end;
-	runs_insert(sp, &r);
-	if ((r.flags & TESS_AREA_LOCKED) != 0)
-		access_populate_all(sp, r.start, r.end);
+	runs_continue(sp, r, old_end, old_end, end - old_end);
+	if ((r->flags & TESS_AREA_LOCKED) != 0)
+		access_populate_all(sp, old_end, end);
 	return true;
 }
 
-/* The core chose where: legal, or why not. */
-static enum tess_err
-remap_adopt(struct model_space *sp, const struct remap *q, const struct model_answer *ans)
+/* Memory shared by inheritance, or seen twice: does a relative use what would be the continuation? */
+bool
+remap_is_shared_on(const struct model_run *r, uint64_t va, uint64_t more)
 {
-	if (ans->err != TESS_OK)
-		return ans->err == TESS_ENOMEM && !place_exists(sp, q->new_len) ? TESS_ENOMEM
-										: TESS_OK;
-	if (!tess_page_aligned(ans->va) || ans->va < sp->min || ans->va > sp->max ||
-	    q->new_len > sp->max - ans->va || !runs_free(sp, ans->va, ans->va + q->new_len))
-		model_complain(sp->model, "mremap answered 0x%lx, which is not a legal place",
-			       ans->va);
-	return TESS_OK;
+	uint64_t at = r->goff + (va - r->start);
+
+	return r->group != NULL && more != 0 && runs_group_covered(r->group, at, at + more);
 }
 
 static enum tess_err
 remap_apply(struct model_space *sp, const struct remap *q, const struct model_run *r,
 	    struct model_answer *ans)
 {
-	uint64_t to = q->new_addr;
+	uint64_t to = q->new_addr, end = runs_mapping_end(sp, q->old);
+	struct place p;
 	enum tess_err e;
 
+	if ((r->flags & TESS_AREA_IMMUTABLE) != 0)
+		return TESS_EPERM;
 	if (q->new_len < q->old_len && q->old_len > sp->max - q->old)
 		return TESS_EINVAL; /* as munmap(2) of the tail */
 	if (!q->moves && q->new_len <= q->old_len) {
+		e = remap_check_immutable(sp, q);
+		if (e != TESS_OK)
+			return e;
 		if (q->new_len < q->old_len)
 			runs_remove(sp, q->old + q->new_len, q->old + q->old_len);
 		ans->va = q->old;
 		space_touch(sp, q->old, q->old + q->old_len);
 		return TESS_OK;
 	}
-	e = remap_check_run(sp, q, r);
+	e = remap_check_run(sp, q, r, end);
 	if (e != TESS_OK)
 		return e;
 	if ((q->flags & TESS_MREMAP_FIXED) != 0 && to < sp->min)
 		return sp->rules->mmap_below_min;
-	/* Memory shared by inheritance: a relative uses what would be its continuation. */
-	if (q->new_len > q->old_len && r->group != NULL &&
-	    runs_group_covered(r->group, r->goff + (q->old - r->start) + q->old_len,
-			       r->goff + (q->old - r->start) + q->new_len))
+	e = remap_check_immutable(sp, q);
+	if (e != TESS_OK)
+		return e;
+	if (q->new_len > q->old_len &&
+	    remap_is_shared_on(r, q->old + q->old_len, q->new_len - q->old_len))
 		return TESS_ENOMEM;
-	if (!q->moves && remap_extend(sp, q, *r)) {
+	if (!q->moves && remap_extend(sp, q, r, end)) {
 		ans->va = q->old;
 		space_touch(sp, q->old, q->old + q->new_len);
 		return TESS_OK;
@@ -180,12 +176,13 @@ remap_apply(struct model_space *sp, const struct remap *q, const struct model_ru
 	if ((q->flags & TESS_MREMAP_MAYMOVE) == 0)
 		return TESS_ENOMEM;
 	if ((q->flags & TESS_MREMAP_FIXED) == 0) {
-		e = remap_adopt(sp, q, ans);
+		place_any(sp, q->new_len, &p);
+		e = place_adopt(sp, &p, ans->err, ans->va, "mremap");
 		to = ans->va;
 		if (e != TESS_OK || ans->err != TESS_OK || model_complaint(sp->model) != NULL)
 			return e;
 	}
-	remap_move(sp, q, *r, to);
+	remap_move(sp, q, r, to);
 	ans->va = to;
 	space_touch(sp, to, to + q->new_len);
 	return TESS_OK;

@@ -5,7 +5,7 @@
 #include <tessera/debug.h>
 #include "model_priv.h"
 
-static const char *const compare_inherit_word[] = {"copy", "share", "none", "zero"};
+static const char *const compare_inherit_word[] = {"copy", "share", "none", "zero", "donate"};
 static const char *const compare_advice_word[] = {"normal", "random", "sequential"};
 static const char *const compare_view_word[] = {"hole",   "zero",   "anon",
 						"object", "absent", "beyond"};
@@ -13,9 +13,29 @@ static const char *const compare_view_word[] = {"hole",   "zero",   "anon",
 /* ---- Layout ---- */
 
 static void
+compare_area_flags(struct text *t, unsigned flags)
+{
+	static const struct {
+		unsigned flag;
+		const char *word;
+	} words[] = {
+	    {TESS_AREA_GROWSDOWN, "growsdown"}, {TESS_AREA_LOCKED, "locked"},
+	    {TESS_AREA_LOCKONFAULT, "onfault"}, {TESS_AREA_DONTDUMP, "dontdump"},
+	    {TESS_AREA_GUARD, "guard"},         {TESS_AREA_GUARDED, "guarded"},
+	    {TESS_AREA_IMMUTABLE, "immutable"}, {TESS_AREA_NOSYNC, "nosync"},
+	    {TESS_AREA_STACKGAP, "stackgap"},   {TESS_AREA_SUBMAP, "submap"},
+	    {TESS_AREA_WIRED, "wired"},         {TESS_AREA_DEVICE, "device"},
+	};
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if ((flags & words[i].flag) != 0)
+			text_add(t, " %s", words[i].word);
+}
+
+static void
 compare_area_text(struct text *t, const struct tess_area *a)
 {
-	text_add(t, "%lx-%lx %c%c%c%c max %c%c%c %s %s%s%s%s%s", a->start, a->end,
+	text_add(t, "%lx-%lx %c%c%c%c max %c%c%c %s %s", a->start, a->end,
 		 (a->prot & TESS_PROT_READ) != 0 ? 'r' : '-',
 		 (a->prot & TESS_PROT_WRITE) != 0 ? 'w' : '-',
 		 (a->prot & TESS_PROT_EXEC) != 0 ? 'x' : '-',
@@ -23,12 +43,9 @@ compare_area_text(struct text *t, const struct tess_area *a)
 		 (a->maxprot & TESS_PROT_READ) != 0 ? 'r' : '-',
 		 (a->maxprot & TESS_PROT_WRITE) != 0 ? 'w' : '-',
 		 (a->maxprot & TESS_PROT_EXEC) != 0 ? 'x' : '-',
-		 compare_inherit_word[a->inherit & 3],
-		 a->advice < 3 ? compare_advice_word[a->advice] : "?",
-		 (a->flags & TESS_AREA_GROWSDOWN) != 0 ? " growsdown" : "",
-		 (a->flags & TESS_AREA_LOCKED) != 0 ? " locked" : "",
-		 (a->flags & TESS_AREA_LOCKONFAULT) != 0 ? " onfault" : "",
-		 (a->flags & TESS_AREA_DONTDUMP) != 0 ? " dontdump" : "");
+		 a->inherit <= TESS_INHERIT_DONATE ? compare_inherit_word[a->inherit] : "?",
+		 a->advice < 3 ? compare_advice_word[a->advice] : "?");
+	compare_area_flags(t, a->flags);
 	if (a->object != NULL)
 		text_add(t, " object +%lx", a->off);
 }

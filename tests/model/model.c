@@ -82,7 +82,7 @@ model_report(const struct model *m)
 
 /* ---- Spaces ---- */
 
-static struct model_space *
+struct model_space *
 space_new(struct model *m)
 {
 	struct model_space *sp = model_get(m, sizeof(*sp));
@@ -106,6 +106,7 @@ model_space_create(struct model *m, const struct tess_space_config *cfg)
 	sp->min = cfg->max == 0 ? SPACE_MIN : cfg->min;
 	sp->max = cfg->max == 0 ? SPACE_MAX : cfg->max;
 	sp->mmap_top = cfg->mmap_top == 0 ? sp->max : cfg->mmap_top;
+	sp->map_flags = cfg->map_flags;
 	for (int i = 0; i < TESS_LIMIT_COUNT; i++) {
 		sp->limit[i] = cfg->limit[i];
 		if (sp->limit[i] == 0)
@@ -120,6 +121,7 @@ model_space_exec(struct model_space *sp)
 	runs_remove(sp, 0, UINT64_MAX);
 	sp->brk_start = sp->brk = 0;
 	sp->lock_future = 0;
+	sp->map_flags &= ~(unsigned)TESS_MAPF_WIREFUTURE;
 	space_touch(sp, 0, 0);
 }
 
@@ -161,74 +163,6 @@ tess_va
 model_space_brk(const struct model_space *sp)
 {
 	return sp->brk;
-}
-
-/* ---- Fork ---- */
-
-/* From now on the private pages of r live in a group that other spaces can share. */
-static void
-fork_make_group(struct model_space *sp, struct model_run *r)
-{
-	struct model *m = sp->model;
-	struct model_group *g = model_get(m, sizeof(*g));
-	uint64_t first = r->start >> TESS_PAGE_SHIFT, last = r->end >> TESS_PAGE_SHIFT;
-
-	*g = (struct model_group){.model = m, .refs = 1};
-	pages_copy(m, &g->pages, first, &sp->pages, first, last);
-	pages_drop(m, &sp->pages, first, last);
-	r->group = g;
-	r->goff = r->start; /* so that a stack finds room below */
-}
-
-/* The child's record of r, or nothing, as inheritance says; its pages are copied. */
-static void
-fork_run(struct model_space *sp, struct model_space *child, struct model_run *r)
-{
-	uint8_t how = runs_inherit(r);
-	struct model_run c;
-
-	if (how == TESS_INHERIT_NONE)
-		return;
-	if (how == TESS_INHERIT_SHARE && (r->flags & TESS_AREA_SHARED) == 0 && r->group == NULL)
-		fork_make_group(sp, r);
-	c = *r;
-	c.flags &= ~(unsigned)(TESS_AREA_LOCKED | TESS_AREA_LOCKONFAULT);
-	if (how == TESS_INHERIT_ZERO || how == TESS_INHERIT_COPY)
-		c.flags &=
-		    ~(unsigned)TESS_AREA_SHARED; /* a copy is the child's own (minherit(2)) */
-	if (how == TESS_INHERIT_ZERO)
-		c.obj = NULL;
-	if (how != TESS_INHERIT_SHARE)
-		c.group = NULL;
-	object_ref(c.obj);
-	group_ref(c.group);
-	runs_insert(child, &c);
-	if (how == TESS_INHERIT_COPY && (r->flags & TESS_AREA_SHARED) == 0) {
-		uint64_t idx;
-		struct model_pages *from = runs_private(sp, r, r->start, &idx);
-
-		pages_copy(sp->model, &child->pages, r->start >> TESS_PAGE_SHIFT, from, idx,
-			   idx + ((r->end - r->start) >> TESS_PAGE_SHIFT));
-	}
-}
-
-struct model_space *
-model_space_fork(struct model_space *sp)
-{
-	struct model_space *child = space_new(sp->model);
-
-	child->rules = sp->rules;
-	child->min = sp->min;
-	child->max = sp->max;
-	child->mmap_top = sp->mmap_top;
-	memcpy(child->limit, sp->limit, sizeof(sp->limit));
-	child->brk_start = sp->brk_start;
-	child->brk = sp->brk;
-	for (unsigned i = 0; i < sp->nruns; i++)
-		fork_run(sp, child, &sp->run[i]);
-	runs_join(child);
-	space_touch(sp, 0, 0);
-	return child;
 }
 
 /* ---- Looking ---- */

@@ -131,6 +131,22 @@ object_page_write(struct model_object *o, uint64_t idx)
 	return p->data;
 }
 
+/* Pages [first, last), as far as there are any, are zeros.  Whether they stay in memory is the core's business. */
+void
+object_zero(struct model_object *o, uint64_t first, uint64_t last)
+{
+	uint64_t count = object_page_count(o);
+
+	for (uint64_t idx = first; idx < last && idx < count; idx++) {
+		struct model_page *p = pages_find(&o->pages, idx);
+
+		if (p == NULL && o->seed == 0)
+			continue; /* zeros, and nobody looked */
+		memset(object_page_write(o, idx), 0, TESS_PAGE_SIZE);
+		pages_find(&o->pages, idx)->sure = false;
+	}
+}
+
 /* Truncate or extend: what lies beyond the new end is gone, and zero should it come back. */
 void
 model_object_set_size(struct model_object *o, uint64_t size)

@@ -48,7 +48,8 @@ pages_make(struct model *m, struct model_pages *p, uint64_t idx)
 		p->page = page;
 		p->room = room;
 	}
-	memmove(&p->page[at + 1], &p->page[at], (p->n - at) * sizeof(*p->page));
+	if (at < p->n)
+		memmove(&p->page[at + 1], &p->page[at], (p->n - at) * sizeof(*p->page));
 	p->page[at] = (struct model_page){.idx = idx};
 	p->n++;
 	return &p->page[at];
@@ -65,7 +66,8 @@ pages_drop(struct model *m, struct model_pages *p, uint64_t first, uint64_t last
 			model_put(m, p->page[i].data, TESS_PAGE_SIZE);
 	if (b == a)
 		return; /* nothing was there; perhaps not even the array */
-	memmove(&p->page[a], &p->page[b], (p->n - b) * sizeof(*p->page));
+	if (b < p->n)
+		memmove(&p->page[a], &p->page[b], (p->n - b) * sizeof(*p->page));
 	p->n -= b - a;
 }
 

@@ -46,7 +46,8 @@ runs_open(struct model_space *sp, unsigned at)
 		sp->run = run;
 		sp->room = room;
 	}
-	memmove(&sp->run[at + 1], &sp->run[at], (sp->nruns - at) * sizeof(*sp->run));
+	if (at < sp->nruns)
+		memmove(&sp->run[at + 1], &sp->run[at], (sp->nruns - at) * sizeof(*sp->run));
 	sp->nruns++;
 }
 
@@ -127,6 +128,24 @@ runs_drop_private(struct model_space *sp, const struct model_run *r, uint64_t st
 	pages_drop(sp->model, p, idx, idx + ((end - start) >> TESS_PAGE_SHIFT));
 }
 
+/* From now on the private pages of r live in a group that other runs can share. */
+void
+runs_group(struct model_space *sp, struct model_run *r)
+{
+	struct model *m = sp->model;
+	uint64_t first = r->start >> TESS_PAGE_SHIFT, last = r->end >> TESS_PAGE_SHIFT;
+	struct model_group *g;
+
+	if (r->group != NULL)
+		return;
+	g = model_get(m, sizeof(*g));
+	*g = (struct model_group){.model = m, .refs = 1};
+	pages_copy(m, &g->pages, first, &sp->pages, first, last);
+	pages_drop(m, &sp->pages, first, last);
+	r->group = g;
+	r->goff = r->start; /* so that a stack finds room below */
+}
+
 /* Unmap [start, end), holes included. */
 void
 runs_remove(struct model_space *sp, uint64_t start, uint64_t end)
@@ -147,8 +166,64 @@ runs_remove(struct model_space *sp, uint64_t start, uint64_t end)
 	}
 	if (b == a)
 		return; /* nothing was there; perhaps not even the array */
-	memmove(&sp->run[a], &sp->run[b], (sp->nruns - b) * sizeof(*sp->run));
+	if (b < sp->nruns)
+		memmove(&sp->run[a], &sp->run[b], (sp->nruns - b) * sizeof(*sp->run));
 	sp->nruns -= b - a;
+}
+
+/* Take the private pages of [from, from + len) to `to`, within the space's own array. */
+static void
+runs_move_pages(struct model_space *sp, uint64_t from, uint64_t to, uint64_t len)
+{
+	uint64_t first = from >> TESS_PAGE_SHIFT, last = (from + len) >> TESS_PAGE_SHIFT;
+	struct model_pages moved = {0};
+
+	pages_copy(sp->model, &moved, 0, &sp->pages, first, last);
+	pages_drop(sp->model, &sp->pages, first, last);
+	pages_copy(sp->model, &sp->pages, to >> TESS_PAGE_SHIFT, &moved, 0, len >> TESS_PAGE_SHIFT);
+	pages_free(sp->model, &moved);
+}
+
+/*
+ * The mappings of [from, from + len), which has no hole, appear at `to`, where nothing is; the old records stay,
+ * but private pages that are not in a group go along.
+ */
+void
+runs_move(struct model_space *sp, uint64_t from, uint64_t to, uint64_t len)
+{
+	runs_cut(sp, from);
+	runs_cut(sp, from + len);
+	for (uint64_t at = from; at < from + len;) {
+		struct model_run r = *runs_find(sp, at);
+
+		at = r.end;
+		if (r.group == NULL)
+			runs_move_pages(sp, r.start, to + (r.start - from), r.end - r.start);
+		object_ref(r.obj);
+		group_ref(r.group);
+		r.end = to + (r.end - from);
+		r.start = to + (r.start - from);
+		runs_insert(sp, &r);
+	}
+}
+
+/* [to, to + len), where nothing is, becomes what would be at `va` if r reached so far; guards do not. */
+void
+runs_continue(struct model_space *sp, const struct model_run *r, uint64_t va, uint64_t to,
+	      uint64_t len)
+{
+	struct model_run c = *r;
+
+	if (len == 0)
+		return;
+	object_ref(c.obj);
+	group_ref(c.group);
+	c.flags &= ~(unsigned)TESS_AREA_GUARDED;
+	c.off += va - r->start;
+	c.goff += va - r->start;
+	c.start = to;
+	c.end = to + len;
+	runs_insert(sp, &c);
 }
 
 /* Put in a run (with its references) where nothing is. */
@@ -200,6 +275,23 @@ runs_join(struct model_space *sp)
 	}
 	if (sp->nruns != 0)
 		sp->nruns = to + 1;
+}
+
+/* The end of the mapping that va lies in: runs that follow each other, guarded or not. */
+uint64_t
+runs_mapping_end(const struct model_space *sp, uint64_t va)
+{
+	unsigned at = runs_place(sp, va);
+
+	for (; at + 1 < sp->nruns; at++) {
+		struct model_run a = sp->run[at], b = sp->run[at + 1];
+
+		a.flags &= ~(unsigned)TESS_AREA_GUARDED;
+		b.flags &= ~(unsigned)TESS_AREA_GUARDED;
+		if (!runs_follow(&a, &b))
+			break;
+	}
+	return sp->run[at].end;
 }
 
 bool
