@@ -277,7 +277,7 @@ svg_legend(struct svg *g)
 	g->y += 22;
 	svg_sample(g, 8, "cell object", "object's page");
 	svg_sample(g, 150, "cell own", "own private page");
-	svg_sample(g, 320, "cell copy", "private page with a copy's");
+	svg_sample(g, 320, "cell copy", "private, shared copy on write");
 	svg_sample(g, 560, "cell beyond", "beyond the end");
 	g->y += 22;
 	svg_sample(g, 8, "cell own", "dirty");
