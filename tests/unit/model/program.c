@@ -60,6 +60,51 @@ program_parse_test(void **state)
 	program_fini(&p);
 }
 
+/* Words that take a value, words above Linux's numbers, calls with an argument that may be missing. */
+static void
+program_parse_words(void **state)
+{
+	static struct out printed;
+	static const char text[] =
+	    "personality bsd\n"
+	    "r1 = mmap(0, 0x1000, PROT_READ|PROT_MAX(PROT_READ|PROT_WRITE), "
+	    "MAP_PRIVATE|MAP_ANONYMOUS|MAP_UPPER_LIMIT|MAP_ALIGNED(21), -1, 0, 0x40000000)\n"
+	    "mquery(r1, 0x1000, PROT_NONE, MAP_FIXED_NOREPLACE|MAP_GUARD, -1, 0)\n"
+	    "mprotect(r1, 0x1000, PROT_READ|PROT_MAX(PROT_READ)|PROT_GROWSDOWN)\n"
+	    "mremap_bsd(r1, 0x1000, 0, 0x2000, MAP_REMAPDUP|MAP_ALIGNED(12))\n"
+	    "madvise(r1, 0x1000, MADV_ZERO)\n"
+	    "minherit(r1, 0x1000, MAP_INHERIT_DONATE)\n"
+	    "map_protect(r1, r1+0x1000, PROT_READ, PROT_NONE, SET_PROT)\n"
+	    "map_flags(WXORX|ASLR)\n"
+	    "map_wire(r1, r1+0x1000, USER)\n"
+	    "map_extract(0, r1, 0x1000, 1, 0, SHARE)\n"
+	    "quota(METADATA, 0x4000)\n"
+	    "overcommit(NEVER, 0x100000)\n";
+	struct program p;
+
+	(void)state;
+	if (!parse(&p, text))
+		fail_msg("%s", error);
+	assert_int_equal(p.op[0].nargs, 7);
+	assert_int_equal(p.op[0].arg[2].num, 1 | TESS_PROT_MAX(3));
+	assert_int_equal(p.op[0].arg[3].num, 0x22 | (uint64_t)1 << 38 | (uint64_t)21 << 56);
+	assert_int_equal(p.op[1].nargs, 6);
+	assert_int_equal(p.op[1].arg[3].num, 0x100000 | (uint64_t)1 << 33);
+	assert_int_equal(p.op[3].arg[4].num, 4 | (uint64_t)12 << 56);
+	assert_int_equal(p.op[4].arg[2].num, ((uint64_t)1 << 32) + 4);
+	assert_int_equal(p.op[5].arg[2].num, 4);
+	assert_true(program_modelled((enum program_call)p.op[6].call));
+	assert_false(program_modelled((enum program_call)p.op[8].call));
+	printed.len = 0;
+	program_print(&p, out_put, &printed);
+	assert_string_equal(printed.text, text);
+	program_fini(&p);
+	/* Other names of the same flags. */
+	assert_true(parse(&p, "mmap(0, 0, 0, MAP_EXCL|MAP_WIRED|MAP_CONCEAL|MAP_RENAME, -1, 0)"));
+	assert_int_equal(p.op[0].arg[3].num, 0x102000 | PROGRAM_MAP_NOCORE | PROGRAM_MAP_LEGACY);
+	program_fini(&p);
+}
+
 static void
 program_parse_errors(void **state)
 {
@@ -77,6 +122,16 @@ program_parse_errors(void **state)
 	    {"munmap(1, 2) x", "f:1: expected the end of the line, found \"x\""},
 	    {"mprotect(1, 2, PROT_ALL)",
 	     "f:1: expected PROT_* flags or a number, found \"PROT_ALL\""},
+	    {"mprotect(1, 2, PROT_MAX)", "f:1: expected \"(\", found \")\""},
+	    {"mprotect(1, 2, PROT_MAX(8))", "f:1: expected a protection of 0 to 7, found \"8\""},
+	    {"mprotect(1, 2, PROT_MAX(PROT_GROWSUP))",
+	     "f:1: expected PROT_READ, PROT_WRITE, PROT_EXEC or a number, found \"PROT_GROWSUP\""},
+	    {"mmap(0, 1, 0, MAP_ALIGNED(256), -1, 0)",
+	     "f:1: expected a number of 0 to 255, found \"256\""},
+	    {"mmap(0, 1, 0, MAP_ALIGNED(12, -1, 0)", "f:1: expected \")\", found \",\""},
+	    {"mmap(0, 1, 0, 0, -1, 0, 0, 0)",
+	     "f:1: expected \")\": the call has no more arguments, found \"0\""},
+	    {"quota(PAGES, 1)", "f:1: expected ENTRIES or METADATA, found \"PAGES\""},
 	    {"open(a, O_RDWR, 0)", "f:1: expected a name in quotes, found \"a\""},
 	    {"open(\"a, O_RDWR, 0)",
 	     "f:1: expected the closing quote of the name, found the end of the line"},
@@ -155,6 +210,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(program_parse_test),
+	    cmocka_unit_test(program_parse_words),
 	    cmocka_unit_test(program_parse_errors),
 	    cmocka_unit_test(program_decode_print_parse),
 	};
