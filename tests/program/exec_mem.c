@@ -146,15 +146,6 @@ exec_sbrk(struct exec *x, struct exec_space *s, struct exec_answer *a)
 	if (!exec_ask(x, a))
 		return;
 	ans = (struct model_answer){a->err, a->value};
-	if (model_sbrk == NULL) {
-		tess_va old = model_space_brk(s->model);
-
-		ans.va = a->err == TESS_OK ? old + ARG(0) : old;
-		(void)model_brk(s->model, old + ARG(0), &ans);
-		a->want = a->err;
-		a->want_value = old;
-		return;
-	}
 	a->want = model_sbrk(s->model, (int64_t)ARG(0), &ans);
 	a->want_value = ans.va;
 }
@@ -292,11 +283,6 @@ exec_plain_model(struct exec *x, struct model_space *sp)
 	case CALL_MADVISE:
 		return model_madvise(sp, ARG(0), ARG(1), exec_madv(ARG(2)));
 	case CALL_POSIX_MADVISE:
-		if (model_posix_madvise == NULL)
-			return model_madvise(sp, ARG(0), ARG(1),
-					     exec_posix_madv(ARG(2)) == TESS_MADV_DONTNEED
-						 ? TESS_MADV_WILLNEED
-						 : exec_posix_madv(ARG(2)));
 		return model_posix_madvise(sp, ARG(0), ARG(1), exec_posix_madv(ARG(2)));
 	case CALL_MIMMUTABLE:
 		return model_mimmutable(sp, ARG(0), ARG(1));

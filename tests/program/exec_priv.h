@@ -18,30 +18,10 @@ void *memset(void *to, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 
 /* Their rooms bring these; the line of each goes when it is there. */
-#pragma weak model_map_protect
-#pragma weak model_map_set_flags
-#pragma weak model_mimmutable
-#pragma weak model_mincore_detail
-#pragma weak model_mquery
-#pragma weak model_mremap_bsd
-#pragma weak model_mseal
-#pragma weak model_ommap
-#pragma weak model_posix_madvise
-#pragma weak model_sbrk
-#pragma weak tess_getpagesize
-#pragma weak tess_kern_name
 #pragma weak tess_map_extract
-#pragma weak tess_map_set_flags
 #pragma weak tess_map_unwire
 #pragma weak tess_map_wire
-#pragma weak tess_mimmutable
-#pragma weak tess_mquery
 #pragma weak tess_mremap_bsd
-#pragma weak tess_mseal
-#pragma weak tess_munmapfd
-#pragma weak tess_ommap
-#pragma weak tess_space_map
-#pragma weak tess_sstk
 
 #define EXEC_SPACES 64
 #define EXEC_FDS    64
