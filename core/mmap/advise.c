@@ -162,9 +162,19 @@ part_zero(const struct tess_entry *e)
 	if ((e->object != NULL && !tess_object_is_zero(e->object)) ||
 	    (e->object != NULL && !(e->flags & TESS_ENTRY_SHARED)))
 		return TESS_EINVAL;
-	if (e->flags & (TESS_ENTRY_GUARD | TESS_ENTRY_SUBMAP))
+	if (e->flags & TESS_ENTRY_SUBMAP)
 		return TESS_EINVAL;
 	return e->prot & TESS_PROT_WRITE ? TESS_OK : TESS_EACCES;
+}
+
+/* part_fits: a seal is asked first, as for every other advice. */
+static enum tess_err
+part_fits(const struct tess_entry *e, enum advise_do what)
+{
+	if ((e->flags & TESS_ENTRY_IMMUTABLE) &&
+	    !((e->flags & TESS_ENTRY_SHARED) || (e->prot & TESS_PROT_WRITE)))
+		return TESS_EPERM;
+	return what == ADVISE_PUNCH ? part_punch(e) : part_zero(e);
 }
 
 /* part_next: the next mapped part at or after p->end.  false: none before `end`; *err: why not this one. */
@@ -181,7 +191,7 @@ part_next(struct tess_map *map, tess_va end, enum advise_do what, struct advise_
 		found = true;
 		p->start = e->range.start > p->end ? e->range.start : p->end;
 		p->end = e->range.end < end ? e->range.end : end;
-		*err = what == ADVISE_PUNCH ? part_punch(e) : part_zero(e);
+		*err = part_fits(e, what);
 		p->object = NULL;
 		if (e->object != NULL) {
 			p->off = e->off + (p->start - e->range.start);

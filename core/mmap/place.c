@@ -47,6 +47,8 @@ place_seed(const struct tess_space *sp, struct tess_map_new *n)
 	n->up = true;
 	if (n->addr == 0)
 		n->addr = (start != 0 ? start : sp->map.min) + PLACE_MAXDSIZ;
+	if (n->addr > sp->map.max)
+		n->addr = sp->map.max; /* rounding it up must not wrap to the bottom */
 }
 
 tess_va

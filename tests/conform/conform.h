@@ -71,7 +71,8 @@ struct conform {
 	struct model *model;
 	struct model_space *ms;
 	struct tess_handle object[OBJECT_COUNT];
-	char why[4096]; /* what differs between core and model; empty: nothing */
+	tess_va heap_end; /* RLIMIT_DATA above the heap's start, when a row sets it */
+	char why[4096];   /* what differs between core and model; empty: nothing */
 };
 
 /* What a call answered. */
@@ -98,8 +99,8 @@ bool layout_given(struct conform *c, const char *word);
 bool layout_find(const char *name, size_t n, uint64_t *va);
 /* layout_name: "anon", "anon+1", NULL when va is nowhere near. *start, *end: the range that has the name. */
 const char *layout_name(uint64_t va, uint64_t *start, uint64_t *end);
-/* layout_has: is the range that begins at va of this personality? */
-void layout_print(struct text *t, uint64_t va);
+/* layout_print: the same as an answer: "placed" outside; one that was not chosen may be a break behind the heap. */
+void layout_print(struct text *t, uint64_t va, bool chosen);
 
 /* ---- What a call changed (effect.c) ---- */
 

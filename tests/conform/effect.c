@@ -51,6 +51,9 @@ effect_bytes(struct conform *c, struct effect_snap *s)
 		struct tess_area a = s->area[i].a;
 		uint64_t pages = (a.end - a.start) / PAGE;
 
+		if ((a.flags & TESS_AREA_STACKGAP) != 0)
+			continue; /* looking there makes the stack grow */
+
 		for (uint64_t k = 0; k < (pages < 8 ? pages : 8); k++)
 			effect_byte(c, s, a.start + k * PAGE);
 	}

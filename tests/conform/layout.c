@@ -118,12 +118,12 @@ layout_name(uint64_t va, uint64_t *start, uint64_t *end)
 }
 
 void
-layout_print(struct text *t, uint64_t va)
+layout_print(struct text *t, uint64_t va, bool chosen)
 {
 	uint64_t start, end;
 	const char *name = layout_name(va, &start, &end);
 
-	if (name == NULL && va >= HEAP && va < HEAP + 64 * PAGE) {
+	if (name == NULL && !chosen && va >= HEAP && va < HEAP + 64 * PAGE) {
 		name = "heap"; /* behind the break */
 		start = HEAP;
 	}
@@ -337,6 +337,8 @@ layout_limit(struct conform *c, enum tess_limit which, const char *text)
 		    (a.flags & (TESS_AREA_SHARED | TESS_AREA_GROWSDOWN)) == 0)
 			now += a.end - a.start;
 	v += exact ? 0 : now;
+	if (which == TESS_LIMIT_DATA)
+		c->heap_end = HEAP + v;
 	if (c->core != NULL && tess_space_set_limit(c->core, which, v) != TESS_OK)
 		return false;
 	return model_space_set_limit(c->ms, which, v) == TESS_OK;

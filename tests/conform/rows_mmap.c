@@ -99,7 +99,7 @@ static const char *const mmap_rows[] = {
     "POPULATE,"
     "PRIVATE|ANON|POPULATE|NONBLOCK,PRIVATE|ANON|STACK,PRIVATE|ANON|DENYWRITE,PRIVATE|ANON|"
     "EXECUTABLE}",
-    "flags={PRIVATE|ANON|TRYFIXED,PRIVATE|ANON|SUPER,PRIVATE|ANON|NOSYNC,PRIVATE|ANON|NOCORE,"
+    "flags={PRIVATE|ANON|TRYFIXED,PRIVATE|ANON|NOSYNC,PRIVATE|ANON|NOCORE,"
     "PRIVATE|ANON|PREFAULT,PRIVATE|ANON|INHERIT,PRIVATE|ANON|LEGACY,PRIVATE|ANON|HUGETLB,"
     "PRIVATE|ANON|SYNC,PRIVATE|ANON|UNKNOWN}",
     "fd=rw flags={PRIVATE|HUGETLB,PRIVATE|SYNC,PRIVATE|UNKNOWN,PRIVATE|GROWSDOWN,PRIVATE|PREFAULT}",
@@ -123,7 +123,7 @@ static const char *const mmap_rows[] = {
     "flags=PRIVATE|ANON|32BIT|FIXED addr={2g-2p,2g-1p,2g}",
     "align={1,11,12,16,21,30,47,63,64,255}",
     "flags=PRIVATE|ANON|FIXED align={11,16,21,64} addr={free,free+1p}",
-    "flags=PRIVATE|ANON|SUPER len={1p,2m,4m}",
+    "addr=0 flags=PRIVATE|ANON|SUPER len={1p,2m,4m}",
     "flags=PRIVATE|ANON|LIMIT limit={0,1p,min,min+1p,min+2p,limit,limit+1,max,-1} addr={0,free}",
     "flags=PRIVATE|ANON|LIMIT|FIXED limit={free,free+1p,free+2p,limit}",
     "# which error of two",

@@ -2,8 +2,8 @@
 /*
  * side.c: one row in one personality: on the model alone, or on the core beside the model.
  *
- * The model chooses no addresses.  Alone, it is asked first with "there was no room": what it answers then, other
- * than OK, is the result.  Else it is offered addresses, from the edges of every hole, until one is legal.
+ * The model chooses no addresses.  Alone, it is offered addresses, from the edges of every hole, until one is
+ * legal; then "there was no room".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,23 +224,39 @@ cell_offer_edge(struct conform *c, const struct table *t, const struct row *row,
 	return false;
 }
 
-/* Every edge where a search could have ended. */
-static void
+static _Noreturn void
+cell_die(const struct conform *c, const struct table *t, const struct row *row, const char *why)
+{
+	const char *last = model_complaint(c->model);
+	char line[LINE];
+	struct text x;
+
+	text_init(&x, line, sizeof(line));
+	text_add(&x, "%s, personality %u:", t->name, (unsigned)c->p);
+	for (unsigned i = 0; i < ARGS && t->arg[i].name != NULL; i++)
+		text_add(&x, " %s=%s", t->arg[i].name, row->text[i]);
+	text_add(&x, ": %s: %s", why, last == NULL ? "" : last);
+	conform_die(line);
+}
+
+/* Every edge where a search could have ended.  false: the model takes none of them. */
+static bool
 cell_choose(struct conform *c, const struct table *t, const struct row *row, struct answer *a)
 {
-	static const char *const edge[] = {"min", "top", "gap", "dataseg", "2g", "limit"};
+	static const char *const edge[] = {"min", "top", "gapend", "dataseg", "2g", "limit"};
 	tess_va hint = row->value[t->addr], at = 0, start;
 	struct tess_area area = {.end = 0};
 	bool more = true;
 
 	if (cell_offer(c, t, row, hint, a) ||
+	    cell_offer_edge(c, t, row, c->heap_end, UINT64_MAX - PAGE + 1, a) ||
 	    cell_offer_edge(c, t, row, tess_page_round(hint), UINT64_MAX - PAGE + 1, a))
-		return;
+		return true;
 	while (more) {
 		more = model_space_next_area(c->ms, at, &area);
 		start = more ? area.start : UINT64_MAX - PAGE + 1;
 		if (start > at && cell_offer_edge(c, t, row, at, start, a))
-			return;
+			return true;
 		for (unsigned i = 0; i < sizeof(edge) / sizeof(edge[0]); i++) {
 			uint64_t va;
 
@@ -248,11 +264,11 @@ cell_choose(struct conform *c, const struct table *t, const struct row *row, str
 				continue;
 			if (cell_offer_edge(c, t, row, at, va, a) ||
 			    cell_offer_edge(c, t, row, va, start, a))
-				return;
+				return true;
 		}
 		at = area.end;
 	}
-	conform_die("the model allows none of the addresses that a search could find");
+	return false;
 }
 
 static void
@@ -260,14 +276,16 @@ cell_alone(struct conform *c, const struct table *t, const struct row *row, stru
 {
 	struct model_answer ans = {.err = TESS_OK, .va = row->value[t->addr]};
 
-	if (t->answers == ANSWERS_CHOSEN) {
-		ans.err = TESS_ENOMEM;
-		ans.va = 0;
-	}
+	if (t->answers == ANSWERS_CHOSEN && cell_choose(c, t, row, a))
+		return;
+	if (t->answers == ANSWERS_CHOSEN)
+		ans = (struct model_answer){.err = TESS_ENOMEM, .va = 0};
 	a->code = t->model(c, row->value, &ans);
 	a->va = ans.va;
 	if (t->answers == ANSWERS_CHOSEN && a->code == TESS_OK)
-		cell_choose(c, t, row, a);
+		cell_die(
+		    c, t, row,
+		    "the model allows no address that a search could find, nor that none is found");
 }
 
 static void
@@ -311,7 +329,7 @@ cell_print(const struct table *t, const struct row *row, const struct answer *a,
 	else if (a->va == row->value[t->addr])
 		text_add(cell, "OK");
 	else
-		layout_print(cell, a->va);
+		layout_print(cell, a->va, t->answers == ANSWERS_CHOSEN);
 }
 
 void
