@@ -88,15 +88,29 @@ tess_entry_free_rcu(struct tess_entry *e)
 	tess_rcu_defer(&e->rcu, entry_put_rcu);
 }
 
-bool
-tess_entry_joins(const struct tess_entry *a, const struct tess_entry *b)
+/* entry_follows: is b what a would be if it were longer, but for the flags in `but`? */
+static bool
+entry_follows(const struct tess_entry *a, const struct tess_entry *b, uint32_t but)
 {
 	uint64_t bytes = tess_entry_bytes(a);
 
 	return a->range.end == b->range.start && a->object == b->object && a->amap == b->amap &&
-	       a->prot == b->prot && a->maxprot == b->maxprot && a->inherit == b->inherit &&
-	       a->advice == b->advice && a->flags == b->flags && a->wired == b->wired &&
+	       a->sub == b->sub && a->prot == b->prot && a->maxprot == b->maxprot &&
+	       a->inherit == b->inherit && a->advice == b->advice &&
+	       ((a->flags ^ b->flags) & ~but) == 0 && a->wired == b->wired &&
 	       (tess_load_relaxed(&a->held) | tess_load_relaxed(&b->held)) == 0 &&
 	       (a->object == NULL || a->off + bytes == b->off) &&
 	       (a->amap == NULL || a->aidx + (bytes >> TESS_PAGE_SHIFT) == b->aidx);
+}
+
+bool
+tess_entry_joins(const struct tess_entry *a, const struct tess_entry *b)
+{
+	return entry_follows(a, b, 0);
+}
+
+bool
+tess_entry_continues(const struct tess_entry *a, const struct tess_entry *b)
+{
+	return entry_follows(a, b, TESS_ENTRY_GUARDED);
 }

@@ -314,7 +314,7 @@ tess_map_mapping_rcu(struct tess_map *map, tess_va va, struct tess_entry *e)
 				 .advice = there->advice,
 				 .flags = there->flags};
 	while (e->range.end < map->max && (next = tess_map_lookup_rcu(map, e->range.end)) != NULL &&
-	       tess_entry_joins(there, next)) {
+	       tess_entry_continues(there, next)) {
 		e->range.end = next->range.end;
 		there = next;
 	}
@@ -367,8 +367,8 @@ tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
 {
 	tess_va lo = new_end > end ? end : new_end, hi = new_end > end ? new_end : end;
 	struct tess_cover cover = {.held = false};
+	struct tess_entry *e, more;
 	struct tess_map_edit ed;
-	struct tess_entry *e;
 	enum tess_err err;
 
 	if (lo < map->min || hi > map->max)
@@ -380,8 +380,10 @@ tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
 		err = tess_map_cover_more(&cover, e, lo, hi);
 	if (err != TESS_OK)
 		goto out;
+	more = *e;
+	more.flags &= (uint32_t)~TESS_ENTRY_GUARDED; /* what is new is not guarded */
 	tess_map_edit_open(&ed, lo, hi);
-	tess_map_edit_put(&ed, e, lo, hi);
+	tess_map_edit_put(&ed, &more, lo, hi);
 	err = tess_map_edit_close(&ed, hi);
 	if (err != TESS_OK)
 		goto out;

@@ -68,6 +68,7 @@ struct tess_entry {
 	uint32_t flags;             /* c: TESS_ENTRY_* */
 	uint32_t wired;             /* c: by the system, counted */
 	uint32_t held;              /* A */
+	struct tess_map *sub;       /* c: SUBMAP: whose entries decide */
 	struct tess_rcu_head rcu;
 };
 TESS_STATIC_ASSERT(sizeof(struct tess_entry) <= 128, "an entry is at most two lines");
@@ -180,6 +181,14 @@ void tess_map_fini(struct tess_map *map);
 
 /* ---- Reading: rcu inside, or the edit held ---- */
 
+/* What happens when a range has a hole. */
+enum tess_holes {
+	TESS_HOLES_SKIP,   /* do the mapped parts, OK */
+	TESS_HOLES_REFUSE, /* EFAULT, nothing changed */
+	TESS_HOLES_STOP,   /* do the part before the first hole, then EFAULT */
+	TESS_HOLES_REPORT, /* do the mapped parts, then EFAULT */
+};
+
 static inline struct tess_entry *
 tess_map_lookup_rcu(struct tess_map *map, tess_va va)
 {
@@ -202,9 +211,13 @@ bool tess_map_any(struct tess_map *map, tess_va start, tess_va end);
 /* tess_map_locked: locked bytes in [start, end). */
 uint64_t tess_map_locked(struct tess_map *map, tess_va start, tess_va end);
 
+/* tess_map_going: may all of [start, end) go?  The first offender: EPERM, EINVAL a submap, EFAULT a hole with REFUSE. */
+TESS_MUST_CHECK enum tess_err tess_map_going(struct tess_map *map, tess_va start, tess_va end,
+					     enum tess_holes holes);
+
 /*
  * tess_map_mapping_rcu: a copy of the entry at va, reaching to the end of the last one that continues it (equal
- * neighbours stay apart when memory was short).  false: none.  The object is compared and measured only.
+ * neighbours stay apart when memory was short, and parts of a mapping may be GUARDED).  false: none.  The object is compared and measured only.
  */
 bool tess_map_mapping_rcu(struct tess_map *map, tess_va va, struct tess_entry *e);
 
@@ -322,14 +335,6 @@ TESS_MUST_CHECK enum tess_err tess_map_insert(struct tess_map *map, const struct
 TESS_MUST_CHECK enum tess_err tess_map_insert_like(struct tess_map *map, tess_va like,
 						   const struct tess_map_new *n, tess_va *out);
 
-/* What happens when a range has a hole. */
-enum tess_holes {
-	TESS_HOLES_SKIP,   /* do the mapped parts, OK */
-	TESS_HOLES_REFUSE, /* EFAULT, nothing changed */
-	TESS_HOLES_STOP,   /* do the part before the first hole, then EFAULT */
-	TESS_HOLES_REPORT, /* do the mapped parts, then EFAULT */
-};
-
 /*
  * tess_map_remove: forget every mapping in [start, end).
  *
@@ -425,24 +430,34 @@ enum tess_move_source {
 };
 
 /*
- * tess_map_move: [from, from + from_len) goes to [*to, *to + to_len), pages and all.  What the target has
+ * tess_map_move: [from, from + from_len) goes to [*to, *to + n->len), pages and all.  What the target has
  * more is a continuation of the same mapping; what it has less is forgotten, whatever is mapped there.
- * The target is emptied first (MOVE_TO), or chosen and told in *to (MOVE_ANY).  KEEP_EMPTY leaves the
- * source mapped without its pages.
+ * The target is n->addr, emptied first (FIXED), or chosen as `n` asks for it (ANY); of `n` only the place and
+ * the limits count.  KEEP_EMPTY (n->len is from_len) leaves the source mapped without its pages.
  *
  * => source and target do not overlap
- * => fails: ENOMEM, EAGAIN limits; ENOMEM memory or space; EFAULT when what moves is not inside one
- *    entry; nothing changed
+ * => fails: ENOMEM, EAGAIN limits; ENOMEM memory or space; EFAULT when what moves is not inside one mapping (ONE)
+ *    or has a hole (ALL); EPERM immutable, EINVAL a submap, in source or target; nothing changed
  */
-enum tess_move_place {
-	TESS_MOVE_TO,
-	TESS_MOVE_ANY
+enum tess_move_what {
+	TESS_MOVE_ONE,
+	TESS_MOVE_ALL
 };
 TESS_MUST_CHECK enum tess_err tess_map_move(struct tess_map *map, tess_va from, uint64_t from_len,
-					    tess_va *to, uint64_t to_len,
-					    enum tess_move_source source,
-					    enum tess_move_place place,
-					    const struct tess_map_limits *limits);
+					    const struct tess_map_new *n,
+					    enum tess_move_source source, enum tess_move_what what,
+					    tess_va *to);
+
+/*
+ * tess_map_dup: [from, from + n->len) is seen a second time, at *to, which is found as for tess_map_move(); from
+ * now on both show the same pages, private memory too.  The second is not locked.
+ *
+ * => source and target do not overlap
+ * => fails: ENOMEM memory, space, n->limits; EFAULT a hole; EPERM immutable, EINVAL a submap, in source or target;
+ *    nothing changed
+ */
+TESS_MUST_CHECK enum tess_err tess_map_dup(struct tess_map *map, tess_va from,
+					   const struct tess_map_new *n, tess_va *to);
 
 /*
  * tess_map_extend: grow the entry that ends at `end` to `new_end` (or that starts at `end` down to `new_end`),

@@ -12,6 +12,8 @@ struct tess_entry *tess_entry_copy(const struct tess_entry *e, tess_va start, te
 void tess_entry_free_now(struct tess_entry *e); /* never published */
 void tess_entry_free_rcu(struct tess_entry *e); /* published once */
 bool tess_entry_joins(const struct tess_entry *a, const struct tess_entry *b);
+bool tess_entry_continues(const struct tess_entry *a,
+			  const struct tess_entry *b); /* but for GUARDED */
 
 /*
  * map_limit.c: limits that every edit meets.
@@ -73,10 +75,6 @@ void tess_map_future(struct tess_map *map, uint32_t flags);
 /* map_attr.c: does the entry belong to `only`?  OK, EINVAL, EPERM. */
 enum tess_err tess_entry_fits(const struct tess_entry *e, enum tess_only only);
 
-/* map_remove.c: may all of [start, end) go?  The first offender: EPERM, EINVAL, EFAULT a hole with REFUSE. */
-TESS_MUST_CHECK enum tess_err tess_map_going(struct tess_map *map, tess_va start, tess_va end,
-					     enum tess_holes holes);
-
 /*
  * map_share.c: give private entry `e` of the home amap an amap that a child's entry may share.
  *
@@ -97,6 +95,37 @@ void tess_map_unshare(struct tess_map_edit *ed, struct tess_range *undo, enum te
  */
 TESS_MUST_CHECK enum tess_err
 tess_map_cover_more(struct tess_cover *cover, const struct tess_entry *e, tess_va lo, tess_va hi);
+
+/*
+ * map_move.c: what moves is cut out first.
+ *
+ * tess_map_cut: the entries of [start, end) become whole entries and are held: faults on them wait, nothing joins
+ *	them.  fails: as tess_map_edit_close(); then let go
+ * tess_map_let_go: not held any more; equal neighbours join again, memory allowing.
+ */
+TESS_MUST_CHECK enum tess_err tess_map_cut(struct tess_map_edit *ed, tess_va start, tess_va end);
+void tess_map_let_go(struct tess_map_edit *ed, tess_va start, tess_va end);
+
+/*
+ * struct tess_move: [from, from + from_len) of src goes to [to, to + to_len) of dst, whose contents are replaced.
+ * tess_map_move_held: do it.
+ *
+ * => locks: both edits held over all that is concerned (src may be dst: then se is de)
+ * => every entry there may go; the ranges do not overlap; a target that is longer has a source without holes
+ * => fails: NOMEM and what else tess_map_edit_close() may say, nothing changed
+ */
+struct tess_move {
+	struct tess_map *src, *dst;
+	struct tess_map_edit *se, *de;
+	tess_va from, to;
+	uint64_t from_len, to_len;
+	enum tess_move_source source;
+	/* its own */
+	uint64_t kept;           /* bytes whose pages move */
+	struct tess_range *left; /* what stays at the source for KEEP_EMPTY */
+	struct tess_strip strip;
+};
+TESS_MUST_CHECK enum tess_err tess_map_move_held(struct tess_move *v);
 
 /*
  * map_place.c: keep the hint true.

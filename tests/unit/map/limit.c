@@ -37,6 +37,15 @@ mark(unsigned page, unsigned n, uint32_t set, uint32_t clear)
 	return e;
 }
 
+static enum tess_err
+move_to(unsigned from, unsigned n, unsigned to, unsigned to_n, enum tess_move_source source)
+{
+	struct tess_map_new new = like(to, to_n, R);
+	tess_va va;
+
+	return tess_map_move(&map, at(from), n * PAGE, &new, source, TESS_MOVE_ONE, &va);
+}
+
 /* ---- quotas ---- */
 
 static void
@@ -63,25 +72,17 @@ map_set_quota_of_entries(void **state)
 static void
 map_set_quota_counts_a_move_once(void **state)
 {
-	tess_va to = at(40);
 
 	(void)state;
 	insert(10, 2, RW);
 	insert(20, 2, RW);
 	tess_map_set_quota(&map, TESS_QUOTA_ENTRIES, 2);
-	assert_int_equal(tess_map_move(&map, at(10), 2 * PAGE, &to, 2 * PAGE, TESS_MOVE_UNMAP,
-				       TESS_MOVE_TO, &no_limits),
-			 TESS_OK);
+	assert_int_equal(move_to(10, 2, 40, 2, TESS_MOVE_UNMAP), TESS_OK);
 	EXPECT(&map, "14-16rw 28-2arw");
-	to = at(60);
-	assert_int_equal(
-	    tess_map_move(&map, at(40), PAGE, &to, PAGE, TESS_MOVE_UNMAP, TESS_MOVE_TO, &no_limits),
-	    TESS_ENOMEM); /* what is left behind would be one more */
+	assert_int_equal(move_to(40, 1, 60, 1, TESS_MOVE_UNMAP),
+			 TESS_ENOMEM); /* what is left behind would be one more */
 	EXPECT(&map, "14-16rw 28-2arw");
-	to = at(60);
-	assert_int_equal(tess_map_move(&map, at(40), 2 * PAGE, &to, 2 * PAGE, TESS_MOVE_KEEP_EMPTY,
-				       TESS_MOVE_TO, &no_limits),
-			 TESS_ENOMEM);
+	assert_int_equal(move_to(40, 2, 60, 2, TESS_MOVE_KEEP_EMPTY), TESS_ENOMEM);
 	EXPECT(&map, "14-16rw 28-2arw");
 	tess_map_check(&map);
 }
@@ -221,24 +222,15 @@ map_fork_charges_the_child(void **state)
 static void
 map_move_is_charged_once(void **state)
 {
-	tess_va to = at(40);
 
 	(void)state;
 	tess_account_set_commit(TESS_COMMIT_NEVER, 5 * PAGE);
 	insert(10, 4, RW);
-	assert_int_equal(tess_map_move(&map, at(10), 4 * PAGE, &to, 5 * PAGE, TESS_MOVE_UNMAP,
-				       TESS_MOVE_TO, &no_limits),
-			 TESS_OK);
+	assert_int_equal(move_to(10, 4, 40, 5, TESS_MOVE_UNMAP), TESS_OK);
 	tess_map_check(&map);
 	assert_int_equal(account().committed, 5 * PAGE);
-	to = at(60);
-	assert_int_equal(tess_map_move(&map, at(40), 5 * PAGE, &to, 6 * PAGE, TESS_MOVE_UNMAP,
-				       TESS_MOVE_TO, &no_limits),
-			 TESS_ENOMEM);
-	to = at(60);
-	assert_int_equal(tess_map_move(&map, at(40), PAGE, &to, PAGE, TESS_MOVE_KEEP_EMPTY,
-				       TESS_MOVE_TO, &no_limits),
-			 TESS_ENOMEM);
+	assert_int_equal(move_to(40, 5, 60, 6, TESS_MOVE_UNMAP), TESS_ENOMEM);
+	assert_int_equal(move_to(40, 1, 60, 1, TESS_MOVE_KEEP_EMPTY), TESS_ENOMEM);
 	EXPECT(&map, "28-2drw");
 	assert_int_equal(account().committed, 5 * PAGE);
 	tess_map_check(&map);

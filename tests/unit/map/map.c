@@ -332,14 +332,16 @@ map_fork_shares(void **state)
 
 static unsigned move_from, move_n, move_to, move_to_n;
 static enum tess_move_source move_source_is;
+static enum tess_move_what move_what = TESS_MOVE_ONE;
 
 static enum tess_err
 move_once(void)
 {
-	tess_va to = at(move_to);
+	struct tess_map_new n = like(move_to, move_to_n, R);
+	tess_va to;
 
-	return tess_map_move(&map, at(move_from), move_n * PAGE, &to, move_to_n * PAGE,
-			     move_source_is, TESS_MOVE_TO, &no_limits);
+	return tess_map_move(&map, at(move_from), move_n * PAGE, &n, move_source_is, move_what,
+			     &to);
 }
 
 static void
@@ -409,6 +411,7 @@ map_move_keeps_the_source_empty(void **state)
 static void
 map_move_of_an_object(void **state)
 {
+	struct tess_map_new n = like(0, 1, R);
 	tess_va to = 0;
 
 	(void)state;
@@ -417,14 +420,14 @@ map_move_of_an_object(void **state)
 	EXPECT(&map, "a-crws e-10rws 28-2brws");
 	assert_int_equal(entry(40)->off, 4 * PAGE);
 	assert_int_equal(entry(14)->off, 6 * PAGE);
-	assert_int_equal(tess_map_move(&map, at(40), PAGE, &to, PAGE, TESS_MOVE_UNMAP,
-				       TESS_MOVE_ANY, &no_limits),
+	n.place = TESS_PLACE_ANY;
+	n.addr = 0;
+	assert_int_equal(tess_map_move(&map, at(40), PAGE, &n, TESS_MOVE_UNMAP, TESS_MOVE_ONE, &to),
 			 TESS_OK);
 	assert_int_equal(to, TOP - PAGE);
-	to = at(70);
-	assert_int_equal(
-	    tess_map_move(&map, at(60), PAGE, &to, PAGE, TESS_MOVE_UNMAP, TESS_MOVE_TO, &no_limits),
-	    TESS_EFAULT);
+	n = like(70, 1, R);
+	assert_int_equal(tess_map_move(&map, at(60), PAGE, &n, TESS_MOVE_UNMAP, TESS_MOVE_ONE, &to),
+			 TESS_EFAULT);
 }
 
 /* A move within memory that a child shares: what is cut to make the move is covered once, not twice. */
