@@ -576,32 +576,45 @@ model_mmap(struct model_space *sp, const struct tess_mmap_args *a, struct model_
 
 /* ---- mquery ---- */
 
+/* Exactly there: nothing refuses but the place itself. */
+static enum tess_err
+mquery_fixed(struct model_space *sp, uint64_t addr, uint64_t bytes, const struct place *p)
+{
+	if (addr % p->align != 0 || addr < sp->min || bytes > p->hi || addr > p->hi - bytes ||
+	    !runs_free(sp, addr, addr + bytes))
+		return TESS_EINVAL;
+	return TESS_OK;
+}
+
 enum tess_err
 model_mquery(struct model_space *sp, const struct tess_mmap_args *a, struct model_answer *ans)
 {
+	const struct model_rules *ru = sp->rules;
+	unsigned flags = a->flags & ru->flags_known;
+	uint64_t rest = ru->order == MODEL_ORDER_BSD ? a->off & TESS_PAGE_MASK : 0;
+	uint64_t bytes = tess_page_round(a->len + rest);
 	struct place p;
-	uint64_t bytes = tess_page_round(a->len);
 
 	space_touch(sp, 0, 0);
 	if ((a->prot & ~(unsigned)TESS_PROT_ALL) != 0 || a->len == 0)
 		return TESS_EINVAL;
 	if (a->handle.kind == TESS_HANDLE_BAD)
 		return TESS_EBADF;
-	if ((a->flags & TESS_MAP_FIXED) != 0) {
-		if (!tess_page_aligned(a->addr) || a->addr < sp->min || a->addr > sp->max ||
-		    bytes < a->len || bytes > sp->max - a->addr ||
-		    !runs_free(sp, a->addr, a->addr + bytes))
-			return TESS_EINVAL;
-		ans->va = a->addr;
-		return TESS_OK;
-	}
-	if (bytes == 0)
+	if (ru->flags_align && align_is_bad(a->align))
+		return TESS_EINVAL;
+	if (bytes < a->len)
 		return TESS_ENOMEM;
 	place_any(sp, bytes, &p);
-	if (sp->rules->flags_align && !align_is_bad(a->align))
+	if (ru->flags_align)
 		p.align = align_bytes(a->align);
+	if ((flags & (TESS_MAP_FIXED | TESS_MAP_FIXED_NOREPLACE)) != 0) {
+		if (ru->flags_align) /* Linux: 32BIT is a hint's word */
+			p.hi = mmap_bound(sp, a);
+		ans->va = a->addr;
+		return mquery_fixed(sp, a->addr - rest, bytes, &p);
+	}
 	p.hi = mmap_bound(sp, a);
-	p.super = (a->flags & sp->rules->flags_known & TESS_MAP_ALIGNED_SUPER) != 0;
-	place_hint(sp, a->addr, a->flags & sp->rules->flags_known, &p);
-	return place_adopt(sp, &p, ans->err, ans->va, "mquery");
+	p.super = (flags & TESS_MAP_ALIGNED_SUPER) != 0;
+	place_hint(sp, a->addr, flags, &p);
+	return place_adopt(sp, &p, ans->err, ans->va - rest, "mquery");
 }

@@ -176,7 +176,7 @@ mprotect_one(struct model_space *sp, const struct model_run *r, const struct pro
 	struct model_run after = *r;
 	uint64_t len = r->end - r->start;
 
-	if (protect_is_wx(sp, q) || protect_exceeds(r, q))
+	if (protect_exceeds(r, q))
 		return TESS_EACCES;
 	if ((r->flags & TESS_AREA_IMMUTABLE) != 0)
 		return TESS_EPERM;
@@ -241,14 +241,14 @@ model_mprotect(struct model_space *sp, tess_va addr, uint64_t len, unsigned prot
 		return TESS_ENOTSUP;
 	q.set_max = ru->prot_max && TESS_PROT_MAX_OF(prot) != 0;
 	q.max = (tess_prot)TESS_PROT_MAX_OF(prot);
+	if (protect_is_wx(sp, &q))
+		return TESS_EACCES;
 	if (ru->mprotect_grows)
 		e = mprotect_ends(sp, prot, &start, end);
 	if (e != TESS_OK)
 		return e;
 	if (ru->mprotect_holes == MODEL_HOLES_STOP)
 		return mprotect_stepwise(sp, start, end, &q);
-	if (protect_is_wx(sp, &q))
-		return TESS_EACCES;
 	return mprotect_whole(sp, start, end, &q);
 }
 
@@ -326,7 +326,7 @@ model_mimmutable(struct model_space *sp, tess_va addr, uint64_t len)
 	enum tess_err e = range_make(range_how(sp->rules), addr, len, TESS_EINVAL, &start, &end);
 
 	space_touch(sp, 0, 0);
-	if (e != TESS_OK || start == end)
+	if (e != TESS_OK || len == 0)
 		return e;
 	refuses = immutable_refuses(sp, start, end);
 	if (sp->rules->immutable_holes == MODEL_HOLES_ERROR && runs_hole(sp, start, end) < refuses)

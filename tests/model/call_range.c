@@ -163,6 +163,8 @@ model_msync(struct model_space *sp, tess_va addr, uint64_t len, unsigned flags)
 			return ru->msync_hole;
 		start = r->start;
 		end = runs_mapping_end(sp, start);
+	} else if (len == 0) {
+		return TESS_OK;
 	}
 	return start == end ? TESS_OK : msync_range(sp, start, end, flags);
 }
