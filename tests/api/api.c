@@ -8,8 +8,9 @@
 #include "text.h"
 
 static const struct api_family *const api_families[] = {
-    &api_mmap,   &api_munmap, &api_mprotect, &api_madvise, &api_msync, &api_mincore, &api_mlock,
-    &api_mremap, &api_brk,    &api_shm,      &api_fork,    &api_fault, &api_stack,   &api_files,
+    &api_seed,  &api_bsd,  &api_mmap,    &api_place, &api_munmap,  &api_mprotect, &api_protect,
+    &api_guard, &api_seal, &api_madvise, &api_msync, &api_mincore, &api_mlock,    &api_mremap,
+    &api_brk,   &api_shm,  &api_fork,    &api_fault, &api_stack,   &api_files,    &api_defects,
 };
 
 /* ---- Failing ---- */

@@ -35,6 +35,19 @@ enum {
 	API_ALL = 15
 };
 
+#define RW   (TESS_PROT_READ | TESS_PROT_WRITE)
+#define RWX  TESS_PROT_ALL
+#define PFIX (TESS_MAP_PRIVATE | TESS_MAP_FIXED)
+#define SFIX (TESS_MAP_SHARED | TESS_MAP_FIXED)
+
+/* Waits for a part of the core that is being written. */
+#define API_LATER(who) 0
+void tess_map_list(struct tess_map *map, tess_va start, struct tess_area *area, unsigned room,
+		   unsigned *n, uint64_t *version) __attribute__((weak));
+enum tess_kern tess_map_submap_create(struct tess_map *parent, tess_va start, tess_va end,
+				      struct tess_map **out) __attribute__((weak));
+enum tess_kern tess_map_submap_destroy(struct tess_map *submap) __attribute__((weak));
+
 struct fail_state; /* fail.c */
 
 struct api {
@@ -77,8 +90,9 @@ struct api_family {
 #define API_FAMILY(id, tests) \
 	const struct api_family api_##id = {#id, tests, sizeof(tests) / sizeof((tests)[0])}
 
-extern const struct api_family api_mmap, api_munmap, api_mprotect, api_madvise, api_msync,
-    api_mincore, api_mlock, api_mremap, api_brk, api_shm, api_fork, api_fault, api_stack, api_files;
+extern const struct api_family api_seed, api_bsd, api_mmap, api_place, api_munmap, api_mprotect,
+    api_protect, api_guard, api_seal, api_madvise, api_msync, api_mincore, api_mlock, api_mremap,
+    api_brk, api_shm, api_fork, api_fault, api_stack, api_files, api_defects;
 
 /* EXPECT: what the test itself demands; the test ends when it is not so. */
 void api_fail(struct api *t, const char *file, int line, const char *what, uint64_t got,
@@ -142,6 +156,60 @@ unsigned t_segment(struct api *t, uint64_t size);
 enum tess_err t_truncate(struct api *t, unsigned file, uint64_t size);
 enum tess_err t_pwrite(struct api *t, unsigned file, tess_off off, const void *buf, uint64_t len);
 uint8_t t_byte(unsigned file_seed, tess_off off);
+/* The byte that the file's backing has there: what was written back. */
+uint8_t t_stored(struct api *t, unsigned file, tess_off off);
+
+/* The rest of the family. */
+enum tess_err t_posix_madvise(struct api *t, tess_va addr, uint64_t len, enum tess_madv advice);
+enum tess_err t_mincore_detail(struct api *t, tess_va addr, uint64_t len, unsigned char *vec);
+enum tess_err t_mremap_bsd(struct api *t, tess_va old, uint64_t old_len, tess_va to,
+			   uint64_t new_len, unsigned flags, uint8_t align, tess_va *out);
+enum tess_err t_mquery(struct api *t, const struct tess_mmap_args *a, tess_va *out);
+enum tess_err t_mimmutable(struct api *t, tess_va addr, uint64_t len);
+enum tess_err t_mseal(struct api *t, tess_va addr, uint64_t len, unsigned flags);
+enum tess_err t_sbrk(struct api *t, int64_t incr, tess_va *out);
+enum tess_err t_ommap(struct api *t, tess_va addr, int32_t len, unsigned prot, unsigned flags,
+		      const struct tess_handle *h, int64_t off, tess_va *out);
+enum tess_kern t_map_protect(struct api *t, tess_va start, tess_va end, unsigned prot,
+			     unsigned maxprot, unsigned flags);
+enum tess_kern t_map_set_flags(struct api *t, unsigned flags);
+
+/*
+ * t_apart: from here on the model is not asked: the test uses what is not modelled (system wiring, extract, submaps,
+ * quotas).  Walkers go on, and what failed must leave areas, private pages and counts as they were.
+ */
+void t_apart(struct api *t);
+
+/* A call that is not modelled, forced like all; T_KERN answers enum tess_kern, T_ERR enum tess_err. */
+#define T_KERN(t, what, kept, ...)                                                             \
+	({                                                                                     \
+		struct api_call call_ = {.name = (what), .left = (kept)};                      \
+		enum tess_kern k_;                                                             \
+                                                                                               \
+		api_try_begin((t), &call_);                                                    \
+		do                                                                             \
+			k_ = (__VA_ARGS__);                                                    \
+		while (api_try_again((t), &call_, k_ != TESS_KERN_SUCCESS, api_kern_err(k_))); \
+		api_try_end((t));                                                              \
+		(void)t_compare((t));                                                          \
+		k_;                                                                            \
+	})
+#define T_ERR(t, what, ...)                                            \
+	({                                                             \
+		struct api_call call_ = {.name = (what)};              \
+		enum tess_err e_;                                      \
+                                                                       \
+		api_try_begin((t), &call_);                            \
+		do                                                     \
+			e_ = (__VA_ARGS__);                            \
+		while (api_try_again((t), &call_, e_ != TESS_OK, e_)); \
+		api_try_end((t));                                      \
+		(void)t_compare((t));                                  \
+		e_;                                                    \
+	})
+
+/* The area that holds va, joined by nobody; all zero when nothing is mapped there. */
+struct tess_area t_area(struct api *t, tess_va va);
 
 /* fork: the child's number (the program goes on in the parent); the test fails when there is no child. */
 unsigned t_fork(struct api *t);
@@ -188,6 +256,21 @@ struct api_call {
  */
 void api_try_begin(struct api *t, const struct api_call *c);
 bool api_try_again(struct api *t, const struct api_call *c, bool refused, enum tess_err e);
+/* The answers of both sides, and the state they left; answers `core`. */
+enum tess_err t_check(struct api *t, const char *call, enum tess_err core, enum tess_err model,
+		      uint64_t va, uint64_t want_va);
+
+#define ERROR(e) ((uint64_t)1 << TESS_##e)
+
+/* Make the call, again and again while it is forced. */
+#define TRY(t, c, refused, e, call)                        \
+	do {                                               \
+		api_try_begin(t, c);                       \
+		do                                         \
+			(e) = (call);                      \
+		while (api_try_again(t, c, refused, (e))); \
+	} while (0)
+
 /* After both halves of the call: a failure that the call got over may have left pages out. */
 void api_try_end(struct api *t);
 /* The same for functions that answer enum tess_kern, as words of enum tess_err. */

@@ -5,27 +5,21 @@
 #include <tessera/object.h>
 #include "api.h"
 #include "fill.h"
+#include "memfile.h"
 #include "text.h"
 
-#define ERROR(e) ((uint64_t)1 << TESS_##e)
-
-/* Make the call, again and again while it is forced. */
-#define TRY(t, c, refused, e, call)                        \
-	do {                                               \
-		api_try_begin(t, c);                       \
-		do                                         \
-			(e) = (call);                      \
-		while (api_try_again(t, c, refused, (e))); \
-	} while (0)
-
 /* The answers of both sides, and the state they left. */
-static enum tess_err
+enum tess_err
 t_check(struct api *t, const char *call, enum tess_err core, enum tess_err model, uint64_t va,
 	uint64_t want_va)
 {
 	struct text x;
 
-	if (t->failed)
+	if (t->apart) {
+		api_try_end(t);
+		(void)t_compare(t);
+	}
+	if (t->failed || t->apart)
 		return core;
 	if (model_complaint(t->model) != NULL) {
 		api_fail_text(t, call, model_complaint(t->model));
@@ -448,6 +442,17 @@ t_byte(unsigned file_seed, tess_off off)
 	return fill_byte(file_seed, off);
 }
 
+uint8_t
+t_stored(struct api *t, unsigned file, tess_off off)
+{
+	const struct memfile *f = env_file_backing(&t->file[file]);
+	uint8_t b = 0;
+
+	if (f != NULL)
+		memfile_read(f, off, &b, 1);
+	return b;
+}
+
 /* ---- Spaces ---- */
 
 void
@@ -523,4 +528,20 @@ t_counts(struct api *t)
 
 	tess_space_counts_get(t->sp, &n);
 	return n;
+}
+
+struct tess_area
+t_area(struct api *t, tess_va va)
+{
+	struct tess_area a;
+
+	if (!tess_space_next_area(t->sp, va, &a) || a.start > va)
+		a = (struct tess_area){.start = 0};
+	return a;
+}
+
+void
+t_apart(struct api *t)
+{
+	t->apart = true;
 }

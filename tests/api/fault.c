@@ -99,15 +99,15 @@ API_TEST(fault_far_apart)
 }
 
 static const struct api_test fault_tests[] = {
-    API_ROW(fault_prot, "each right by itself", API_BOTH),
-    API_ROW(fault_nowhere, "holes, the null page, and addresses that are none", API_BOTH),
+    API_ROW(fault_prot, "each right by itself", API_ALL),
+    API_ROW(fault_nowhere, "holes, the null page, and addresses that are none", API_ALL),
     API_ROW(fault_read_then_write,
 	    "a page read as zeros first is the space's own after a store; the read alone counts "
 	    "for nothing",
-	    API_BOTH),
+	    API_ALL),
     API_ROW(fault_beyond_end,
-	    "beyond the end of a file is SIGBUS; the rest of its last page is zero", API_BOTH),
-    API_ROW(fault_two_cpus, "two CPUs, one space: what one stores the other loads", API_BOTH),
+	    "beyond the end of a file is SIGBUS; the rest of its last page is zero", API_ALL),
+    API_ROW(fault_two_cpus, "two CPUs, one space: what one stores the other loads", API_ALL),
     API_ROW(fault_far_apart, "pages far apart: every table level is made and taken down", API_BOTH),
 };
 

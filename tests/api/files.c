@@ -51,7 +51,7 @@ API_TEST(files_truncate)
 	EXPECT_EQ(b, 0);
 }
 
-API_TEST(files_truncate_locked)
+API_TEST(d22_truncate_locked)
 {
 	unsigned f = t_file(t, 4 * PAGE, 5);
 
@@ -103,16 +103,16 @@ API_TEST(files_offset_high)
 static const struct api_test files_tests[] = {
     API_ROW(files_coherent,
 	    "stores through one mapping show in another and in a read; writes show in mappings",
-	    API_BOTH),
+	    API_ALL),
     API_ROW(files_truncate,
 	    "a shorter file: SIGBUS beyond it, zeros in its last page, private copies stay",
-	    API_BOTH),
-    API_ROW(files_truncate_locked, "D22: a file cut below a locked mapping, and made longer again",
-	    API_BOTH),
+	    API_ALL),
+    API_ROW(d22_truncate_locked, "D22: a file cut below a locked mapping, and made longer again",
+	    API_ALL),
     API_ROW(files_beyond_stores,
-	    "what is stored behind the end of the file does not become part of it", API_BOTH),
-    API_ROW(files_outlives, "a mapping outlives the descriptor", API_BOTH),
-    API_ROW(files_offset_high, "an offset far behind the end can be mapped, not touched", API_BOTH),
+	    "what is stored behind the end of the file does not become part of it", API_ALL),
+    API_ROW(files_outlives, "a mapping outlives the descriptor", API_ALL),
+    API_ROW(files_offset_high, "an offset far behind the end can be mapped, not touched", API_ALL),
 };
 
 API_FAMILY(files, files_tests);

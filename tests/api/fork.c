@@ -47,7 +47,7 @@ API_TEST(fork_exit_first)
 	EXPECT_OK(t_store(t, BASE + 3 * PAGE, 5));
 }
 
-API_TEST(fork_generations)
+API_TEST(d21_fork_generations)
 {
 	unsigned c1, c2, c3;
 	uint8_t b;
@@ -98,7 +98,7 @@ API_TEST(fork_inherit)
 	EXPECT_EQ(b, 0x71);
 }
 
-API_TEST(fork_inherit_share_generations)
+API_TEST(d21_share_generations)
 {
 	unsigned c1, c2;
 	uint8_t b;
@@ -205,19 +205,20 @@ API_TEST(fork_exec)
 
 static const struct api_test fork_tests[] = {
     API_ROW(fork_cow, "A19: parent and child see their own stores only, whoever writes first",
-	    API_BOTH),
-    API_ROW(fork_exit_first, "A34: the twin that exits first takes nothing along", API_BOTH),
-    API_ROW(fork_generations, "D21: three generations, each writes, the middle one goes", API_BOTH),
-    API_ROW(fork_inherit, "minherit SHARE, NONE, ZERO, COPY", API_BOTH),
-    API_ROW(fork_inherit_share_generations,
-	    "D21: shared private memory over three generations, then freed", API_BOTH),
+	    API_ALL),
+    API_ROW(fork_exit_first, "A34: the twin that exits first takes nothing along", API_ALL),
+    API_ROW(d21_fork_generations, "D21: three generations, each writes, the middle one goes",
+	    API_ALL),
+    API_ROW(fork_inherit, "minherit SHARE, NONE, ZERO, COPY", API_ALL),
+    API_ROW(d21_share_generations, "D21: shared private memory over three generations, then freed",
+	    API_ALL),
     API_ROW(fork_minherit_args, "minherit: EINVAL and ENOMEM", API_BOTH),
-    API_ROW(fork_shared, "shared anonymous memory stays shared over fork", API_BOTH),
+    API_ROW(fork_shared, "shared anonymous memory stays shared over fork", API_ALL),
     API_ROW(
 	fork_private_file,
 	"private file pages: those written before the fork are copied, others come from the file",
-	API_BOTH),
-    API_ROW(fork_many, "a wide fork: eight relatives, one write each, exits in between", API_BOTH),
+	API_ALL),
+    API_ROW(fork_many, "a wide fork: eight relatives, one write each, exits in between", API_ALL),
     API_ROW(fork_exec, "exec forgets everything; limits stay", API_BOTH),
 };
 

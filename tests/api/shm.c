@@ -67,11 +67,11 @@ API_TEST(shm_fork)
 }
 
 static const struct api_test shm_tests[] = {
-    API_ROW(shm_attach, "two attachments of one segment show the same bytes", API_BOTH),
-    API_ROW(shm_args, "EINVAL: unaligned, taken, no segment", API_BOTH),
+    API_ROW(shm_attach, "two attachments of one segment show the same bytes", API_ALL),
+    API_ROW(shm_args, "EINVAL: unaligned, taken, no segment", API_ALL),
     API_ROW(shm_pieces, "shmdt takes the pieces that are left of one attachment, and no other",
-	    API_BOTH),
-    API_ROW(shm_fork, "a child shares the segment", API_BOTH),
+	    API_ALL),
+    API_ROW(shm_fork, "a child shares the segment", API_ALL),
 };
 
 API_FAMILY(shm, shm_tests);
