@@ -33,6 +33,17 @@ TESS_MUST_CHECK enum tess_err tess_map_fault(struct tess_map *map, tess_va va,
  */
 TESS_MUST_CHECK enum tess_err tess_map_populate(struct tess_map *map, tess_va start, tess_va end);
 
+/*
+ * tess_map_wire_range: bring in and keep [start, end); see tess_map_wire() of <tessera/map.h>.
+ *
+ * => `limit`: of locked bytes, for the user's wiring
+ * => fails: as tess_map_wire_begin() and _end(); or OK with what tess_map_populate() said in *pages: then nothing
+ *    is wired either
+ */
+TESS_MUST_CHECK enum tess_err tess_map_wire_range(struct tess_map *map, tess_va start, tess_va end,
+						  unsigned how, uint64_t limit,
+						  enum tess_err *pages);
+
 /* How madvise(POPULATE_*) wants it: an access of this kind to each page. */
 TESS_MUST_CHECK enum tess_err tess_map_touch(struct tess_map *map, tess_va start, tess_va end,
 					     enum tess_access access);

@@ -39,6 +39,7 @@ tess_entry_copy(const struct tess_entry *e, tess_va start, tess_va end)
 	n->range.start = start;
 	n->range.end = end;
 	n->range.dead = 0;
+	n->transition = 0;
 	n->range.creator = tess_port_cpu();
 	n->range.link = NULL;
 	n->off = e->object != NULL ? e->off + (start - e->range.start) : 0;
@@ -99,6 +100,7 @@ entry_follows(const struct tess_entry *a, const struct tess_entry *b, uint32_t b
 	       a->inherit == b->inherit && a->advice == b->advice &&
 	       ((a->flags ^ b->flags) & ~but) == 0 && a->wired == b->wired &&
 	       (tess_load_relaxed(&a->held) | tess_load_relaxed(&b->held)) == 0 &&
+	       (a->transition | b->transition) == 0 &&
 	       (a->object == NULL || a->off + bytes == b->off) &&
 	       (a->amap == NULL || a->aidx + (bytes >> TESS_PAGE_SHIFT) == b->aidx);
 }

@@ -14,6 +14,7 @@ tess_map_init(struct tess_map *map, tess_va min, tess_va max, tess_va top)
 	map->min = min;
 	map->max = max;
 	map->top = map->hint = top;
+	tess_mutex_init(&map->wiring);
 	e = tess_index_init(&map->index, min, max);
 	if (e != TESS_OK)
 		return e;
@@ -373,7 +374,9 @@ tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
 
 	if (lo < map->min || hi > map->max)
 		return TESS_ENOMEM;
-	tess_map_edit_begin(&ed, map, lo, hi);
+	/* what grows is part of the change: it may be in somebody's wiring */
+	tess_map_edit_begin(&ed, map, new_end > end ? lo - TESS_PAGE_SIZE : lo,
+			    new_end > end ? hi : hi + TESS_PAGE_SIZE);
 	e = tess_map_lookup_rcu(map, new_end > end ? end - 1 : end);
 	err = extend_check(map, e, lo, hi, limits);
 	if (err == TESS_OK)
@@ -404,6 +407,7 @@ tess_map_wait(struct tess_map *map)
 {
 	struct tess_map_edit ed;
 
-	tess_map_edit_begin(&ed, map, map->min, map->max);
+	/* raw: the wirer itself may fault */
+	tess_map_edit_begin_rank(&ed, map, map->min, map->max, TESS_RANK_LEAF);
 	tess_map_edit_end(&ed);
 }

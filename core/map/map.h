@@ -69,6 +69,7 @@ struct tess_entry {
 	uint32_t wired;             /* c: by the system, counted */
 	uint32_t held;              /* A */
 	struct tess_map *sub;       /* c: SUBMAP: whose entries decide */
+	uint32_t transition;        /* m: being wired: writers wait for the map's `wiring` */
 	struct tess_rcu_head rcu;
 };
 TESS_STATIC_ASSERT(sizeof(struct tess_entry) <= 128, "an entry is at most two lines");
@@ -88,9 +89,10 @@ struct tess_map {
 	uint32_t flags;                   /* A: TESS_MAPF_* */
 	uint64_t charged;                 /* m: bytes in CHARGED entries */
 	uint64_t wired;                   /* m: bytes in entries wired by the system */
+	uint32_t transition;              /* m: some entries are being wired */
 	uint64_t quota[TESS_QUOTA_COUNT]; /* A: 0: none */
 	uint64_t begun, done;             /* A: changes of the layout, for tess_map_list() */
-	struct tess_mutex wiring;         /* rank MAP_WIRING: held while TRANSITION entries exist */
+	struct tess_mutex wiring;         /* rank WIRING: held while entries are in transition */
 	uint64_t random;                  /* m: state of ASLR */
 	tess_va spent_lo, spent_hi;       /* m: QUARANTINE: nothing in [lo, hi) is chosen */
 	struct tess_map *parent;          /* c: of a submap; NULL */
@@ -243,7 +245,7 @@ struct tess_map_edit {
 };
 
 /*
- * tess_map_edit_begin: become the writer of [start, end) and its neighbours.
+ * tess_map_edit_begin: become the writer of [start, end) and its neighbours, once nobody wires any of it.
  * tess_map_edit_end: pay the gather, unlock, free what died, drop what was prepared and not committed.
  *
  * => end: sleeps: yes (object references)
@@ -467,6 +469,28 @@ TESS_MUST_CHECK enum tess_err tess_map_dup(struct tess_map *map, tess_va from,
  */
 TESS_MUST_CHECK enum tess_err tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
 					      const struct tess_map_limits *limits);
+
+/*
+ * Wiring, in two strokes (map_wire.c); between them the caller brings the pages in.  `how`: TESS_WIRE_*.
+ *
+ * tess_map_wire_begin: nobody else changes [start, end) until tess_map_wire_end().
+ *	fails: EFAULT a hole, EINVAL a submap, EACCES WRITE and not writable; then there is nothing to end
+ * tess_map_wire_end: DONE: lock it, or count one wiring more; CANCEL: leave it as it was.
+ *	fails: NOMEM memory, a quota; EAGAIN `limit` of locked bytes, the wired maximum; as CANCEL
+ * tess_map_wire_undo: one wiring less.  fails: EINVAL something is not wired so; NOMEM; nothing changed
+ *
+ * => begin: locks: map->wiring, until end.  Faults may be made meanwhile, edits of [start, end) may not
+ */
+enum tess_wire_end {
+	TESS_WIRE_DONE,
+	TESS_WIRE_CANCEL
+};
+TESS_MUST_CHECK enum tess_err tess_map_wire_begin(struct tess_map *map, tess_va start, tess_va end,
+						  unsigned how);
+enum tess_err tess_map_wire_end(struct tess_map *map, tess_va start, tess_va end, unsigned how,
+				uint64_t limit, enum tess_wire_end done);
+TESS_MUST_CHECK enum tess_err tess_map_wire_undo(struct tess_map *map, tess_va start, tess_va end,
+						 unsigned how);
 
 /* tess_map_metadata: bytes of entries and tables.  A hint when others write. */
 uint64_t tess_map_metadata(const struct tess_map *map);

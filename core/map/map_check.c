@@ -17,7 +17,7 @@ check_kinds(const struct tess_entry *e)
 		TESS_ASSERT(e->prot == TESS_PROT_NONE && e->object == NULL);
 	TESS_ASSERT(!(e->flags & TESS_ENTRY_STACKGAP) || (e->flags & TESS_ENTRY_GUARD));
 	TESS_ASSERT(!(e->flags & TESS_ENTRY_CHARGED) || e->amap != NULL);
-	TESS_ASSERT(!(e->flags & TESS_ENTRY_TRANSITION));
+	TESS_ASSERT(e->transition == 0);
 }
 
 static void

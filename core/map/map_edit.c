@@ -37,10 +37,34 @@ tess_map_edit_begin_rank(struct tess_map_edit *ed, struct tess_map *map, tess_va
 	ed->entries = map->entries;
 }
 
+/* edit_in_transition: is somebody wiring any of it? */
+static bool
+edit_in_transition(struct tess_map *map, tess_va start, tess_va end)
+{
+	struct tess_entry *e;
+
+	if (TESS_LIKELY(map->transition == 0))
+		return false;
+	for (e = tess_map_next_rcu(map, start); e != NULL && e->range.start < end;
+	     e = tess_map_next_rcu(map, e->range.end)) {
+		if (e->transition != 0)
+			return true;
+		if (e->range.end >= end)
+			break;
+	}
+	return false;
+}
+
 void
 tess_map_edit_begin(struct tess_map_edit *ed, struct tess_map *map, tess_va start, tess_va end)
 {
 	tess_map_edit_begin_rank(ed, map, start, end, TESS_RANK_LEAF);
+	while (TESS_UNLIKELY(edit_in_transition(map, start, end))) {
+		tess_map_edit_end(ed);
+		tess_mutex_lock(&map->wiring, TESS_RANK_WIRING); /* its holder marks and unmarks */
+		tess_mutex_unlock(&map->wiring, TESS_RANK_WIRING);
+		tess_map_edit_begin_rank(ed, map, start, end, TESS_RANK_LEAF);
+	}
 }
 
 /* edit_discard: forget what was put and not committed. */

@@ -30,7 +30,7 @@ fork_entry(struct tess_map *child, const struct tess_entry *e, struct tess_entry
 	*to = *e;
 	to->held = 0;
 	to->wired = 0;
-	to->flags &= (uint32_t) ~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT | TESS_ENTRY_TRANSITION);
+	to->flags &= (uint32_t) ~(TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT);
 	if (e->flags & TESS_ENTRY_SUBMAP)
 		return false;
 	switch (tess_entry_inherit(e)) {
