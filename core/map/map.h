@@ -46,7 +46,6 @@ enum {
 	TESS_ENTRY_DEVICE = 16384,      /* its pages are always resident (C5) */
 	TESS_ENTRY_NORESERVE = 32768,   /* no commit charge under a policy that lets it choose */
 	TESS_ENTRY_CHARGED = 65536,     /* its bytes are in map->charged */
-	TESS_ENTRY_TRANSITION = 131072, /* somebody is wiring it: writers wait */
 };
 
 /*

@@ -49,7 +49,7 @@ extract_part(const struct extract *x, tess_va at, tess_va *lo, tess_va *hi)
 static struct tess_entry
 extract_entry(const struct extract *x, const struct tess_entry *e, tess_va lo, tess_va to)
 {
-	const uint32_t own = TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT | TESS_ENTRY_TRANSITION;
+	const uint32_t own = TESS_ENTRY_LOCKED | TESS_ENTRY_ONFAULT;
 	struct tess_entry n = *e;
 
 	n.range.start = to;
