@@ -146,7 +146,8 @@ struct table {
 		ANSWERS_KERN,   /* enum tess_kern */
 		ANSWERS_BITS    /* a byte, of which the model may leave bits open */
 	} answers;
-	unsigned addr, len, off; /* places of these arguments; for ANSWERS_VA and CHOSEN */
+	unsigned addr, len, off,
+	    hint; /* places of arguments, for ANSWERS_VA and CHOSEN; hint 0: as addr */
 };
 
 extern const struct table *const tables[];

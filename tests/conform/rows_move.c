@@ -73,6 +73,7 @@ const struct table table_mremap = {
     .answers = ANSWERS_CHOSEN,
     .addr = 1,
     .len = 3,
+    .hint = 5,
 };
 
 static unsigned
@@ -138,6 +139,7 @@ const struct table table_mremap_bsd = {
     .answers = ANSWERS_CHOSEN,
     .addr = 1,
     .len = 4,
+    .hint = 3,
 };
 
 /* ---- brk, sbrk, sstk ---- */

@@ -224,6 +224,15 @@ cell_offer_edge(struct conform *c, const struct table *t, const struct row *row,
 	return false;
 }
 
+/* The highest place below where searches begin: what most of them find. */
+static bool
+cell_offer_top(struct conform *c, const struct table *t, const struct row *row, struct answer *a)
+{
+	uint64_t top, len = tess_page_round(row->value[t->len]);
+
+	return layout_find("top", 3, &top) && len < top && cell_offer(c, t, row, top - len, a);
+}
+
 static _Noreturn void
 cell_die(const struct conform *c, const struct table *t, const struct row *row, const char *why)
 {
@@ -244,11 +253,11 @@ static bool
 cell_choose(struct conform *c, const struct table *t, const struct row *row, struct answer *a)
 {
 	static const char *const edge[] = {"min", "top", "gapend", "dataseg", "2g", "limit"};
-	tess_va hint = row->value[t->addr], at = 0, start;
+	tess_va hint = row->value[t->hint != 0 ? t->hint : t->addr], at = 0, start;
 	struct tess_area area = {.end = 0};
 	bool more = true;
 
-	if (cell_offer(c, t, row, hint, a) ||
+	if (cell_offer(c, t, row, hint, a) || cell_offer_top(c, t, row, a) ||
 	    cell_offer_edge(c, t, row, c->heap_end, UINT64_MAX - PAGE + 1, a) ||
 	    cell_offer_edge(c, t, row, tess_page_round(hint), UINT64_MAX - PAGE + 1, a))
 		return true;

@@ -54,13 +54,14 @@ bsd_remap_source(struct model_space *sp, uint64_t start, uint64_t end)
 static enum tess_err
 bsd_remap_limits(const struct model_space *sp, const struct bsd_remap *q, const struct model_run *r)
 {
+	const struct model_run any = {.prot = TESS_PROT_NONE}; /* RLIMIT_DATA is not asked */
 	uint64_t more = q->new_len > q->old_len ? q->new_len - q->old_len : 0;
 
 	if (q->dup)
 		more = q->new_len;
 	if (more == 0)
 		return TESS_OK;
-	if (!space_may_expand(sp, r, more))
+	if (!space_may_expand(sp, &any, more))
 		return TESS_ENOMEM;
 	if (!q->dup && (r->flags & TESS_AREA_LOCKED) != 0 && !space_lock_fits(sp, more))
 		return TESS_ENOMEM;
@@ -140,6 +141,7 @@ bsd_remap_apply(struct model_space *sp, const struct bsd_remap *q, struct model_
 		place_any(sp, q->new_len, &p);
 		p.align = align_bytes(q->align);
 		if (!q->fixed) {
+			place_hint(sp, q->to, 0, &p);
 			e = place_adopt(sp, &p, ans->err, ans->va, "mremap");
 			to = ans->va;
 		}
