@@ -402,6 +402,97 @@ out:
 	return err;
 }
 
+/* A stack and the gap below it, while it grows. */
+struct gap_growth {
+	const struct tess_entry *gap, *stack;
+	tess_va from, to; /* what the stack gets of the gap */
+	struct tess_cover cover;
+};
+
+/* gap_look: the gap at `page`, the stack above it, and how much of the gap it takes. */
+static enum tess_err
+gap_look(struct tess_map *map, tess_va page, const struct tess_map_limits *limits,
+	 struct gap_growth *w)
+{
+	uint64_t grow;
+
+	w->gap = tess_map_lookup_rcu(map, page);
+	if (w->gap == NULL || !(w->gap->flags & TESS_ENTRY_STACKGAP))
+		return TESS_EEXIST;
+	w->to = w->gap->range.end;
+	w->stack = w->to < map->max ? tess_map_lookup_rcu(map, w->to) : NULL;
+	if (w->stack == NULL || w->stack->range.start != w->to ||
+	    !(w->stack->flags & TESS_ENTRY_GROWSDOWN) ||
+	    page < w->gap->range.start + TESS_PAGE_SIZE)
+		return TESS_EFAULT;
+	grow = (w->to - page + TESS_STACK_STEP - 1) & ~(uint64_t)(TESS_STACK_STEP - 1);
+	if (grow > tess_entry_bytes(w->gap) - TESS_PAGE_SIZE)
+		grow = tess_entry_bytes(w->gap) - TESS_PAGE_SIZE;
+	w->from = w->to - grow;
+	if ((w->stack->flags & ~w->gap->flags & TESS_ENTRY_LOCKED) &&
+	    map->locked + grow > limits->locked)
+		return TESS_EAGAIN;
+	return TESS_OK;
+}
+
+/* gap_cover: slots of amaps that a child shares: the stack's cover more, the gap's less. */
+static enum tess_err
+gap_cover(struct gap_growth *w)
+{
+	enum tess_err err = tess_map_cover_more(&w->cover, w->stack, w->from, w->to);
+
+	if (err != TESS_OK || !w->gap->amap->shared)
+		return err;
+	if (!w->cover.held)
+		tess_cover_begin(&w->cover);
+	return tess_cover_prepare(&w->cover, w->gap->amap, tess_entry_slot(w->gap, w->from),
+				  (w->to - w->from) >> TESS_PAGE_SHIFT);
+}
+
+/* gap_commit: nothing is in the gap, so nothing has to be taken away. */
+static void
+gap_commit(struct tess_map_edit *ed, struct gap_growth *w)
+{
+	uint64_t n = (w->to - w->from) >> TESS_PAGE_SHIFT;
+
+	tess_map_edit_commit(ed);
+	if (w->stack->amap->shared)
+		tess_cover_add(&w->cover, w->stack->amap, tess_entry_slot(w->stack, w->from), n);
+	if (w->gap->amap->shared)
+		tess_cover_drop(&w->cover, w->gap->amap, tess_entry_slot(w->gap, w->from), n,
+				&ed->g);
+}
+
+enum tess_err
+tess_map_grow_stack(struct tess_map *map, tess_va page, const struct tess_map_limits *limits)
+{
+	struct gap_growth w = {.cover = {.held = false}};
+	struct tess_entry *gap;
+	struct tess_map_edit ed;
+	enum tess_err err;
+	tess_va end;
+
+	tess_rcu_enter();
+	gap = tess_map_lookup_rcu(map, page);
+	end = gap != NULL ? gap->range.end : page;
+	tess_rcu_exit();
+	tess_map_edit_begin(&ed, map, page, end < map->max ? end + TESS_PAGE_SIZE : end);
+	err = gap_look(map, page, limits, &w);
+	if (err == TESS_OK)
+		err = gap_cover(&w);
+	if (err == TESS_OK) {
+		tess_map_edit_open(&ed, w.from, w.to);
+		tess_map_edit_put(&ed, w.stack, w.from, w.to);
+		err = tess_map_edit_close(&ed, w.to);
+	}
+	if (err == TESS_OK)
+		gap_commit(&ed, &w);
+	if (w.cover.held)
+		tess_cover_end(&w.cover);
+	tess_map_edit_end(&ed);
+	return err;
+}
+
 void
 tess_map_wait(struct tess_map *map)
 {

@@ -41,11 +41,11 @@ enum {
 	TESS_ENTRY_GUARDED = 512,    /* MADV_GUARD_INSTALL: no access, until it is removed */
 	TESS_ENTRY_IMMUTABLE = 1024, /* mimmutable, mseal */
 	TESS_ENTRY_NOSYNC = 2048,
-	TESS_ENTRY_STACKGAP = 4096,     /* a GUARD that the stack above grows into */
-	TESS_ENTRY_SUBMAP = 8192,       /* a range of a submap: its entries decide */
-	TESS_ENTRY_DEVICE = 16384,      /* its pages are always resident (C5) */
-	TESS_ENTRY_NORESERVE = 32768,   /* no commit charge under a policy that lets it choose */
-	TESS_ENTRY_CHARGED = 65536,     /* its bytes are in map->charged */
+	TESS_ENTRY_STACKGAP = 4096,   /* a GUARD that the stack above grows into */
+	TESS_ENTRY_SUBMAP = 8192,     /* a range of a submap: its entries decide */
+	TESS_ENTRY_DEVICE = 16384,    /* its pages are always resident (C5) */
+	TESS_ENTRY_NORESERVE = 32768, /* no commit charge under a policy that lets it choose */
+	TESS_ENTRY_CHARGED = 65536,   /* its bytes are in map->charged */
 };
 
 /*
@@ -468,6 +468,17 @@ TESS_MUST_CHECK enum tess_err tess_map_dup(struct tess_map *map, tess_va from,
  */
 TESS_MUST_CHECK enum tess_err tess_map_extend(struct tess_map *map, tess_va end, tess_va new_end,
 					      const struct tess_map_limits *limits);
+
+/*
+ * tess_map_grow_stack: `page` lies in a STACKGAP: the stack above grows down over it, in steps; the gap's lowest
+ *	page stays.
+ *
+ * => fails: EEXIST it is in no gap (any more); EFAULT its lowest page, or no stack above; EAGAIN locked limit;
+ *    NOMEM; nothing changed
+ */
+#define TESS_STACK_STEP ((uint64_t)128 << 10) /* sgrowsiz of FreeBSD: what a MAP_STACK grows by */
+TESS_MUST_CHECK enum tess_err tess_map_grow_stack(struct tess_map *map, tess_va page,
+						  const struct tess_map_limits *limits);
 
 /*
  * Wiring, in two strokes (map_wire.c); between them the caller brings the pages in.  `how`: TESS_WIRE_*.

@@ -35,7 +35,7 @@ tess_mmap_fill(struct tess_space *sp, const struct tess_mmap_args *a, const stru
 	if (flags & TESS_ENTRY_LOCKED)
 		fill = true;
 	if (fill && !(flags & TESS_ENTRY_ONFAULT) &&
-	    tess_map_populate(&sp->map, start + n->gap, start + n->len) != TESS_OK)
+	    tess_map_populate(&sp->map, start, start + n->len) != TESS_OK)
 		tess_history("mmap: not all of it could be populated", start, n->len, 0);
 }
 
@@ -62,7 +62,7 @@ mmap_prefault(struct tess_space *sp, const struct tess_map_new *n, tess_va start
 static enum tess_err
 mmap_wire(struct tess_space *sp, const struct tess_map_new *n, tess_va start)
 {
-	if (tess_map_populate(&sp->map, start + n->gap, start + n->len) == TESS_OK)
+	if (tess_map_populate(&sp->map, start, start + n->len) == TESS_OK)
 		return TESS_OK;
 	return tess_map_remove(&sp->map, start, start + n->len, TESS_HOLES_SKIP) == TESS_OK
 		   ? TESS_ENOMEM

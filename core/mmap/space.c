@@ -257,6 +257,21 @@ stack_grow(struct tess_space *sp, tess_va va)
 	}
 }
 
+/* stack_grow_gap: the same for bsd's MAP_STACK, whose gap is mapped; RLIMIT_STACK is not asked. */
+static enum tess_err
+stack_grow_gap(struct tess_space *sp, tess_va va)
+{
+	struct tess_map_limits limits = tess_space_limits(sp);
+
+	switch (tess_map_grow_stack(&sp->map, tess_page_trunc(va), &limits)) {
+	case TESS_OK:
+	case TESS_EEXIST: /* another CPU was there first */
+		return TESS_OK;
+	default:
+		return TESS_SIGSEGV;
+	}
+}
+
 enum tess_err
 tess_fault(struct tess_space *sp, tess_va va, enum tess_access access)
 {
@@ -264,11 +279,14 @@ tess_fault(struct tess_space *sp, tess_va va, enum tess_access access)
 
 	if (TESS_UNLIKELY(e == TESS_SIGSEGV) && va < sp->map.max) {
 		struct tess_entry *there;
+		bool gap;
 
 		tess_rcu_enter();
 		there = tess_map_lookup_rcu(&sp->map, va);
+		gap = there != NULL && (there->flags & TESS_ENTRY_STACKGAP);
 		tess_rcu_exit();
-		if (there == NULL && stack_grow(sp, va) == TESS_OK)
+		if ((there == NULL && stack_grow(sp, va) == TESS_OK) ||
+		    (gap && stack_grow_gap(sp, va) == TESS_OK))
 			e = tess_map_fault(&sp->map, va, access);
 	}
 	return tess_space_leave(e);

@@ -114,8 +114,7 @@ struct tess_mmap_room {
 	struct tess_pool spaces;
 };
 
-#define TESS_STACK_GAP  (256 * TESS_PAGE_SIZE) /* stack_guard_gap of Linux since 4.11 */
-#define TESS_STACK_STEP ((uint64_t)128 << 10)  /* sgrowsiz of FreeBSD: what a MAP_STACK grows by */
+#define TESS_STACK_GAP (256 * TESS_PAGE_SIZE) /* stack_guard_gap of Linux since 4.11 */
 
 TESS_MUST_CHECK enum tess_err tess_mmap_room_init(struct tess_machine *m);
 void tess_mmap_room_fini(struct tess_machine *m);
