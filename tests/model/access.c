@@ -62,14 +62,6 @@ space_may_expand(const struct model_space *sp, const struct model_run *r, uint64
 	       !limit_passed(sp, TESS_LIMIT_DATA, space_data(sp) + more);
 }
 
-/* What mlockall(FUTURE), or the map's flag, adds to new mappings. */
-unsigned
-space_future(const struct model_space *sp)
-{
-	return sp->lock_future |
-	       ((sp->map_flags & TESS_MAPF_WIREFUTURE) != 0 ? TESS_AREA_LOCKED : 0u);
-}
-
 /* ---- Growth ---- */
 
 /* r reaches down to `start`, if locks and relatives that share its memory let it. */

@@ -129,7 +129,7 @@ static enum tess_err
 linux_check_locking(const struct model_space *sp, const struct tess_mmap_args *a,
 		    struct model_mmap *q)
 {
-	q->run.flags |= space_future(sp);
+	q->run.flags |= sp->lock_future;
 	if ((a->flags & TESS_MAP_LOCKED) != 0) {
 		if (sp->limit[TESS_LIMIT_MEMLOCK] == 0)
 			return TESS_EPERM;
@@ -350,7 +350,7 @@ bsd_judge(const struct model_space *sp, const struct tess_mmap_args *a, struct m
 		q->run.flags |= TESS_AREA_GROWSDOWN;
 		q->gap = q->bytes > STACK_PIECE ? q->bytes - STACK_PIECE : 0;
 	}
-	q->run.flags |= space_future(sp);
+	q->run.flags |= sp->lock_future;
 	mmap_keep_flags(q, b.flags);
 	place_hint(sp, q->addr, b.flags, &q->place);
 	if ((q->run.flags & TESS_AREA_LOCKED) != 0 && !space_lock_fits(sp, q->bytes))
@@ -413,7 +413,7 @@ seed_judge(const struct model_space *sp, const struct tess_mmap_args *a, struct 
 		return TESS_EINVAL;
 	if ((a->flags & TESS_MAP_SHARED) != 0 || (!anon && a->handle.kind == TESS_HANDLE_DEVICE))
 		q->run.flags |= TESS_AREA_SHARED;
-	q->run.flags |= space_future(sp);
+	q->run.flags |= sp->lock_future;
 	place_any(sp, q->bytes, &q->place);
 	place_hint(sp, q->addr, a->flags, &q->place);
 	if ((q->run.flags & TESS_AREA_LOCKED) != 0 && !space_lock_fits(sp, q->bytes))

@@ -264,11 +264,15 @@ model_map_protect(struct model_space *sp, tess_va start, tess_va end, tess_prot 
 	    .prot = prot,
 	    .max = maxprot,
 	};
+	const unsigned known =
+	    TESS_PROTECT_SET_PROT | TESS_PROTECT_SET_MAXPROT | TESS_PROTECT_GROWSDOWN;
 	unsigned at;
 
 	space_touch(sp, 0, 0);
 	if (start == end)
 		return TESS_KERN_SUCCESS;
+	if ((flags & ~known) != 0 || !tess_page_aligned(start) || !tess_page_aligned(end))
+		return TESS_KERN_INVALID_ARGUMENT;
 	if (q.set_prot && q.set_max && (prot & ~(unsigned)maxprot) != 0)
 		return TESS_KERN_OUT_OF_BOUNDS;
 	if (protect_is_wx(sp, &q))
@@ -293,7 +297,7 @@ model_map_set_flags(struct model_space *sp, unsigned flags)
 	space_touch(sp, 0, 0);
 	if ((flags & ~(unsigned)TESS_MAPF_ALL) != 0)
 		return TESS_KERN_INVALID_ARGUMENT;
-	sp->map_flags = flags;
+	space_set_flags(sp, flags);
 	return TESS_KERN_SUCCESS;
 }
 

@@ -64,7 +64,7 @@ shmat_judge(const struct model_space *sp, const struct tess_mmap_args *a, struct
 	};
 	q->run.prot = a->prot & TESS_PROT_ALL;
 	q->run.maxprot = TESS_PROT_ALL;
-	q->run.flags = TESS_AREA_SHARED | space_future(sp);
+	q->run.flags = TESS_AREA_SHARED | sp->lock_future;
 	if ((a->prot & ~ru->prot_known) != 0 && ru->mmap_unknown_prot != TESS_OK)
 		return ru->mmap_unknown_prot;
 	if (ru->prot_max && prot_exceeds_max(a->prot))
@@ -170,7 +170,7 @@ brk_grow(struct model_space *sp, uint64_t from, uint64_t to)
 	struct model_run r = {
 	    .prot = TESS_PROT_READ | TESS_PROT_WRITE,
 	    .maxprot = TESS_PROT_ALL,
-	    .flags = space_future(sp),
+	    .flags = sp->lock_future,
 	};
 
 	if (to > sp->max || brk_is_blocked(sp, from, to))

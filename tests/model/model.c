@@ -94,6 +94,17 @@ space_new(struct model *m)
 	return sp;
 }
 
+/* All flags of the map.  WIREFUTURE leaves a way of locking that mlockall() chose as it is. */
+void
+space_set_flags(struct model_space *sp, unsigned flags)
+{
+	sp->map_flags = flags & ~(unsigned)TESS_MAPF_WIREFUTURE;
+	if ((flags & TESS_MAPF_WIREFUTURE) == 0)
+		sp->lock_future = 0;
+	else if (sp->lock_future == 0)
+		sp->lock_future = TESS_AREA_LOCKED;
+}
+
 struct model_space *
 model_space_create(struct model *m, const struct tess_space_config *cfg)
 {
@@ -106,7 +117,7 @@ model_space_create(struct model *m, const struct tess_space_config *cfg)
 	sp->min = cfg->max == 0 ? SPACE_MIN : cfg->min;
 	sp->max = cfg->max == 0 ? SPACE_MAX : cfg->max;
 	sp->mmap_top = cfg->mmap_top == 0 ? sp->max : cfg->mmap_top;
-	sp->map_flags = cfg->map_flags;
+	space_set_flags(sp, cfg->map_flags);
 	for (int i = 0; i < TESS_LIMIT_COUNT; i++) {
 		sp->limit[i] = cfg->limit[i];
 		if (sp->limit[i] == 0)
@@ -121,7 +132,6 @@ model_space_exec(struct model_space *sp)
 	runs_remove(sp, 0, UINT64_MAX);
 	sp->brk_start = sp->brk = 0;
 	sp->lock_future = 0;
-	sp->map_flags &= ~(unsigned)TESS_MAPF_WIREFUTURE;
 	space_touch(sp, 0, 0);
 }
 

@@ -75,7 +75,7 @@ struct model_space {
 	uint64_t limit[TESS_LIMIT_COUNT];
 	uint64_t brk_start, brk;
 	unsigned lock_future; /* TESS_AREA_LOCKED | LOCKONFAULT for new mappings */
-	unsigned map_flags;   /* TESS_MAPF_* */
+	unsigned map_flags; /* TESS_MAPF_*, but WIREFUTURE, which is the same as mlockall(FUTURE) */
 	struct model_run *run;
 	unsigned nruns, room;
 	struct model_pages pages; /* private pages by va / 4096 */
@@ -187,6 +187,7 @@ void model_put(struct model *m, void *p, size_t n);
 __attribute__((format(printf, 2, 3))) void model_complain(struct model *m, const char *fmt, ...);
 
 struct model_space *space_new(struct model *m);
+void space_set_flags(struct model_space *sp, unsigned flags);
 
 /* pages.c */
 struct model_page *pages_find(const struct model_pages *p, uint64_t idx);
@@ -260,7 +261,6 @@ void access_populate_all(struct model_space *sp, uint64_t start, uint64_t end);
 bool space_lock_fits(const struct model_space *sp, uint64_t more);
 bool space_may_expand(const struct model_space *sp, const struct model_run *r, uint64_t more);
 void space_touch(struct model_space *sp, uint64_t start, uint64_t end);
-unsigned space_future(const struct model_space *sp);
 bool run_is_data(const struct model_run *r);
 uint64_t space_data(const struct model_space *sp);
 
