@@ -50,20 +50,31 @@ bsd_remap_source(struct model_space *sp, uint64_t start, uint64_t end)
 	return hole != end ? TESS_ENOMEM : TESS_OK;
 }
 
-/* r is the last run of the old range: what grows is its continuation. */
-static enum tess_err
-bsd_remap_limits(const struct model_space *sp, const struct bsd_remap *q, const struct model_run *r)
+/* May `more` bytes be locked, once what a fixed target replaces is not any more? */
+static bool
+bsd_remap_lock_fits(const struct model_space *sp, const struct bsd_remap *q, uint64_t more)
 {
-	const struct model_run any = {.prot = TESS_PROT_NONE}; /* RLIMIT_DATA is not asked */
-	uint64_t more = q->new_len > q->old_len ? q->new_len - q->old_len : 0;
+	uint64_t locked = runs_bytes_flagged(sp, 0, UINT64_MAX, TESS_AREA_LOCKED);
 
-	if (q->dup)
-		more = q->new_len;
-	if (more == 0)
+	if (q->fixed)
+		locked -= runs_bytes_flagged(sp, q->to, q->to + q->new_len, TESS_AREA_LOCKED);
+	return locked + more <= sp->limit[TESS_LIMIT_MEMLOCK];
+}
+
+/* What there will be more; what a fixed target replaces makes room.  RLIMIT_DATA is not asked. */
+static enum tess_err
+bsd_remap_limits(const struct model_space *sp, const struct bsd_remap *q,
+		 const struct model_run *last)
+{
+	uint64_t more = q->dup ? q->new_len : q->new_len - q->old_len, end = q->to + q->new_len;
+	uint64_t over = q->fixed ? runs_bytes_flagged(sp, q->to, end, 0) : 0;
+	const struct model_run plain = {.prot = TESS_PROT_NONE};
+
+	if (!q->dup && q->new_len <= q->old_len)
 		return TESS_OK;
-	if (!space_may_expand(sp, &any, more))
+	if (!space_may_expand(sp, &plain, more - over))
 		return TESS_ENOMEM;
-	if (!q->dup && (r->flags & TESS_AREA_LOCKED) != 0 && !space_lock_fits(sp, more))
+	if (!q->dup && (last->flags & TESS_AREA_LOCKED) != 0 && !bsd_remap_lock_fits(sp, q, more))
 		return TESS_ENOMEM;
 	return TESS_OK;
 }
@@ -110,8 +121,8 @@ bsd_remap_stays(struct model_space *sp, const struct bsd_remap *q, const struct 
 		runs_remove(sp, new_end, old_end);
 		return true;
 	}
-	if ((q->old & (align_bytes(q->align) - 1)) != 0 || new_end > sp->max || new_end < q->old ||
-	    last->end != old_end || !runs_free(sp, old_end, new_end) ||
+	if (new_end > sp->max || new_end < q->old || last->end != old_end ||
+	    !runs_free(sp, old_end, new_end) ||
 	    remap_is_shared_on(last, old_end, new_end - old_end))
 		return false;
 	runs_continue(sp, last, old_end, old_end, new_end - old_end);
@@ -130,11 +141,11 @@ bsd_remap_apply(struct model_space *sp, const struct bsd_remap *q, struct model_
 
 	if (grows && runs_mapping_end(sp, q->old) < old_end)
 		return TESS_EINVAL;
+	if (q->fixed && runs_immutable(sp, to, to + q->new_len) != NULL)
+		return TESS_EPERM;
 	e = bsd_remap_limits(sp, q, &last);
 	if (e != TESS_OK)
 		return e;
-	if (q->fixed && runs_immutable(sp, to, to + q->new_len) != NULL)
-		return TESS_EPERM;
 	if (bsd_remap_stays(sp, q, &last)) {
 		to = q->old;
 	} else {
