@@ -18,10 +18,8 @@ void *memset(void *to, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 
 /* Their rooms bring these; the line of each goes when it is there. */
-#pragma weak tess_map_extract
 #pragma weak tess_map_unwire
 #pragma weak tess_map_wire
-#pragma weak tess_mremap_bsd
 
 #define EXEC_SPACES 64
 #define EXEC_FDS    64
