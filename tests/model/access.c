@@ -64,19 +64,24 @@ space_may_expand(const struct model_space *sp, const struct model_run *r, uint64
 
 /* ---- Growth ---- */
 
-/* r reaches down to `start`, if locks and relatives that share its memory let it. */
-static bool
+/* r reaches down to `start`, if locks and relatives that share its memory let it; the run that has `start`. */
+static struct model_run *
 grow_to(struct model_space *sp, struct model_run *r, uint64_t start)
 {
-	uint64_t more = r->start - start;
+	uint64_t old = r->start, more = old - start;
 
 	if ((r->flags & TESS_AREA_LOCKED) != 0 && !space_lock_fits(sp, more))
-		return false;
+		return NULL;
 	if (r->group != NULL && runs_group_covered(r->group, r->goff - more, r->goff))
-		return false;
+		return NULL;
 	r->start = start;
 	r->goff -= more;
-	return true;
+	if ((r->flags & TESS_AREA_GUARDED) == 0)
+		return r;
+	runs_cut(sp, old); /* what is new is not guarded */
+	r = runs_find(sp, start);
+	r->flags &= ~(unsigned)TESS_AREA_GUARDED;
+	return r;
 }
 
 /*
@@ -87,8 +92,8 @@ grow_to(struct model_space *sp, struct model_run *r, uint64_t start)
 static struct model_run *
 grow_gap(struct model_space *sp, uint64_t page)
 {
-	struct model_run *gap = runs_find(sp, page), *stack = runs_find(sp, gap->end);
-	uint64_t most, more, old_end;
+	struct model_run *gap = runs_find(sp, page), *stack = runs_find(sp, gap->end), *r;
+	uint64_t most, more;
 
 	if ((gap->flags & TESS_AREA_STACKGAP) == 0 || stack == NULL ||
 	    (stack->flags & TESS_AREA_GROWSDOWN) == 0)
@@ -99,12 +104,11 @@ grow_gap(struct model_space *sp, uint64_t page)
 	more = (stack->start - page + GROW_STEP - 1) / GROW_STEP * GROW_STEP;
 	if (more > most)
 		more = most;
-	old_end = gap->end;
 	gap->end -= more;
-	if (grow_to(sp, stack, stack->start - more))
-		return stack;
-	gap->end = old_end;
-	return NULL;
+	r = grow_to(sp, stack, stack->start - more);
+	if (r == NULL)
+		gap->end += more;
+	return r;
 }
 
 /* The grow-down run above `page` reaches down to it, or not. */
@@ -127,7 +131,7 @@ grow_hole(struct model_space *sp, uint64_t page)
 		return NULL;
 	if (!space_may_expand(sp, r, grow))
 		return NULL;
-	return grow_to(sp, r, page) ? r : NULL;
+	return grow_to(sp, r, page);
 }
 
 /* The run that `page` lies in once a stack has grown to it; NULL: none grows. */

@@ -17,10 +17,6 @@ void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 
-/* Their rooms bring these; the line of each goes when it is there. */
-#pragma weak tess_map_unwire
-#pragma weak tess_map_wire
-
 #define EXEC_SPACES 64
 #define EXEC_FDS    64
 #define EXEC_FILES  64
