@@ -102,7 +102,8 @@ extract_publish(struct extract *x)
 	tess_map_edit_commit(x->de);
 	if (x->replaces)
 		tess_map_strip(&x->strip, x->de, x->to, x->to + x->len, TESS_WIPE_RELEASE);
-	tess_map_place_took(x->dst, x->to, x->to + x->len);
+	if (!tess_map_hole(x->dst, x->to, x->to + x->len)) /* holes stay holes */
+		tess_map_place_took(x->dst, x->to, x->to + x->len);
 }
 
 /* ---- COPY ---- */

@@ -251,7 +251,8 @@ move_commit(struct tess_move *v)
 		tess_cover_add(&v->strip.cover, last->amap,
 			       tess_entry_slot(last, v->from + v->kept), more);
 	move_source(v);
-	tess_map_place_took(v->dst, v->to, v->to + v->to_len);
+	if (!tess_map_hole(v->dst, v->to, v->to + v->to_len))
+		tess_map_place_took(v->dst, v->to, v->to + v->to_len);
 	if (v->src != v->dst)
 		tess_gather_finish(&v->se->g); /* before anybody can free the frames there */
 	tess_map_let_go(v->de, v->to, v->to + v->to_len);

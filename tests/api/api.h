@@ -42,6 +42,11 @@ enum {
 
 /* Waits for a part of the core that is being written. */
 #define API_LATER(who) 0
+enum tess_kern tess_map_voaddr_acquire(struct tess_map *map, tess_va va, struct tess_voaddr *v)
+    __attribute__((weak));
+void tess_map_voaddr_release(struct tess_voaddr *v) __attribute__((weak));
+int tess_map_voaddr_compare(const struct tess_voaddr *a, const struct tess_voaddr *b)
+    __attribute__((weak));
 void tess_map_list(struct tess_map *map, tess_va start, struct tess_area *area, unsigned room,
 		   unsigned *n, uint64_t *version) __attribute__((weak));
 enum tess_kern tess_map_submap_create(struct tess_map *parent, tess_va start, tess_va end,
@@ -92,7 +97,7 @@ struct api_family {
 
 extern const struct api_family api_seed, api_bsd, api_mmap, api_place, api_munmap, api_mprotect,
     api_protect, api_guard, api_seal, api_madvise, api_msync, api_mincore, api_mlock, api_mremap,
-    api_brk, api_shm, api_fork, api_fault, api_stack, api_files, api_defects;
+    api_brk, api_shm, api_fork, api_fault, api_stack, api_files, api_defects, api_wire;
 
 /* EXPECT: what the test itself demands; the test ends when it is not so. */
 void api_fail(struct api *t, const char *file, int line, const char *what, uint64_t got,

@@ -229,13 +229,14 @@ t_mlock_part(struct api *t, const struct api_call *c, uint64_t len)
 enum tess_err
 t_mlock(struct api *t, tess_va addr, uint64_t len, unsigned flags)
 {
-	struct api_call c = {.name = "mlock",
-			     .left = API_LEFT_PREFIX,
-			     .addr = addr,
-			     .len = len,
-			     .word = flags,
-			     .model = t_mlock_part,
-			     .errors = BY(t, ERROR(EAGAIN), 0, 0, 0)};
+	struct api_call c = {
+	    .name = "mlock",
+	    .left = BY(t, API_LEFT_PAGES, API_LEFT_PREFIX, API_LEFT_PAGES, API_LEFT_PAGES),
+	    .addr = addr,
+	    .len = len,
+	    .word = flags,
+	    .model = t_mlock_part,
+	    .errors = BY(t, ERROR(EAGAIN), 0, 0, 0)};
 	enum tess_err e;
 
 	TRY(t, &c, e != TESS_OK, e,

@@ -180,16 +180,15 @@ API_TEST(guard_stack_protect)
 static const struct api_test guard_tests[] = {
     API_ROW(guard_rule, "MAP_GUARD: no protection, no descriptor, few other flags",
 	    API_POSIX | API_BSD),
-    API_ROW(guard_access, "MAP_GUARD: every access is SIGSEGV, for good",
-	    API_LATER(API_POSIX | API_BSD)),
+    API_ROW(guard_access, "MAP_GUARD: every access is SIGSEGV, for good", API_POSIX | API_BSD),
     API_ROW(guard_counts, "MAP_GUARD counts in RLIMIT_AS, not as data", API_POSIX | API_BSD),
     API_ROW(guard_fork, "MAP_GUARD at fork", API_POSIX | API_BSD),
     API_ROW(guard_install, "GUARD_INSTALL to GUARD_REMOVE", API_BOTH),
     API_ROW(guard_install_locked, "GUARD_INSTALL stops at locked memory", API_BOTH),
     API_ROW(guard_install_moves, "guards move with a part of a mapping", API_BOTH),
     API_ROW(guard_install_fork, "guards are inherited, but not by zeros", API_BOTH),
-    API_ROW(guard_stack, "MAP_STACK: 128 KiB of stack, the gap, growth", API_LATER(API_BSD)),
-    API_ROW(guard_stack_protect, "MAP_STACK: the gap's maximum is the stack's", API_LATER(API_BSD)),
+    API_ROW(guard_stack, "MAP_STACK: 128 KiB of stack, the gap, growth", API_BSD),
+    API_ROW(guard_stack_protect, "MAP_STACK: the gap's maximum is the stack's", API_BSD),
 };
 
 API_FAMILY(guard, guard_tests);

@@ -106,7 +106,7 @@ API_TEST(s54_end_rounds)
 	EXPECT_EQ(t_counts(t).entries, 1);
 }
 
-API_TEST(msync_stores)
+API_TEST(s53_stores)
 {
 	unsigned f = t_file(t, 4 * PAGE, 1);
 
@@ -157,7 +157,7 @@ static const struct api_test msync_tests[] = {
     API_ROW(s52_io_error, "S52: a pager that fails is EIO; the page stays dirty", API_ALL),
     API_ROW(s53_modes, "S53: ASYNC stores later, no flag now, INVALIDATE drops", API_ALL),
     API_ROW(s54_end_rounds, "S54: the end is rounded up, nothing is cut", API_ALL),
-    API_ROW(msync_stores, "S53: SYNC puts what was stored into the file", API_ALL),
+    API_ROW(s53_stores, "S53: SYNC puts what was stored into the file", API_ALL),
     API_ROW(d11_msync_locked, "D11: INVALIDATE asks each entry for its lock, not the first",
 	    API_ALL),
     API_ROW(msync_private, "private memory: nothing to write back, nothing lost", API_ALL),
