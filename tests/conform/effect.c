@@ -9,6 +9,8 @@
 #include <string.h>
 #include "conform.h"
 
+#define EFFECT_TEXT 160
+
 /* ---- Looking ---- */
 
 void
@@ -182,10 +184,8 @@ effect_where(struct text *t, uint64_t at, uint64_t end)
 	uint64_t start, stop, first, last;
 	const char *name = layout_name(at, &start, &stop);
 
-	if (t->len != 0)
-		text_add(t, "; ");
 	if (name == NULL) {
-		text_add(t, "new %lup:", (end - at) / PAGE);
+		text_add(t, "new %lup", (end - at) / PAGE);
 		return;
 	}
 	first = (at - start) / PAGE;
@@ -195,13 +195,39 @@ effect_where(struct text *t, uint64_t at, uint64_t end)
 		text_add(t, "+%lu", first);
 	if ((at != start || end != stop) && first != last)
 		text_add(t, "..%lu", last);
-	text_add(t, ":");
+}
+
+/* Changes in order of addresses; where equal ones follow each other they are told once: "anon,none: gone". */
+struct effect_list {
+	struct text *t;
+	char told[EFFECT_TEXT]; /* the last change */
+};
+
+static void
+effect_tell(struct effect_list *l, uint64_t at, uint64_t end, const char *change)
+{
+	struct text x;
+
+	if (change[0] == '\0')
+		return;
+	if (strcmp(l->told, change) == 0) {
+		l->t->len -= text_length(change) + 1; /* before the colon */
+		l->t->buf[l->t->len] = '\0';
+		text_add(l->t, ",");
+	} else if (l->t->len != 0) {
+		text_add(l->t, "; ");
+	}
+	effect_where(l->t, at, end);
+	text_add(l->t, ":%s", change);
+	text_init(&x, l->told, sizeof(l->told));
+	text_add(&x, "%s", change);
 }
 
 static void
 effect_ranges(struct text *t, const struct effect_snap *b, const struct effect_snap *a)
 {
-	char was[160], now[160];
+	struct effect_list l = {.t = t};
+	char was[EFFECT_TEXT], now[EFFECT_TEXT];
 	uint64_t at = 0, next, from = 0;
 	struct text x;
 
@@ -215,10 +241,7 @@ effect_ranges(struct text *t, const struct effect_snap *b, const struct effect_s
 		effect_changes(&x, effect_at(b, at), effect_at(a, at), at);
 		if (strcmp(was, now) == 0 && !(named && at == start))
 			continue;
-		if (was[0] != '\0') {
-			effect_where(t, from, at);
-			text_add(t, "%s", was);
-		}
+		effect_tell(&l, from, at, was);
 		memcpy(was, now, sizeof(was));
 		from = at;
 	}
@@ -244,6 +267,10 @@ effect_byte_at(const struct effect_snap *s, uint64_t va, unsigned *got)
 static void
 effect_contents(struct text *t, const struct effect_snap *b, const struct effect_snap *a)
 {
+	struct effect_list l = {.t = t};
+	char change[EFFECT_TEXT];
+	struct text x;
+
 	for (unsigned i = 0; i < a->bytes; i++) {
 		uint64_t va = a->byte[i].va;
 		const struct effect_area *o = effect_at(b, va), *n = effect_at(a, va);
@@ -252,11 +279,12 @@ effect_contents(struct text *t, const struct effect_snap *b, const struct effect
 		if (o == NULL || n == NULL || o->a.prot != n->a.prot ||
 		    !effect_byte_at(b, va, &was) || was == now)
 			continue;
-		effect_where(t, va, va + PAGE);
+		text_init(&x, change, sizeof(change));
 		if (now >= 256)
-			text_add(t, " reads %s", tess_err_name((enum tess_err)(now - 256)));
+			text_add(&x, " reads %s", tess_err_name((enum tess_err)(now - 256)));
 		else
-			text_add(t, " reads %u", now);
+			text_add(&x, " reads %u", now);
+		effect_tell(&l, va, va + PAGE, change);
 	}
 }
 
