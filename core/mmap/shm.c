@@ -46,25 +46,32 @@ tess_shmat(struct tess_space *sp, const struct tess_handle *h, tess_va addr, uns
 	return tess_space_leave(e == TESS_EEXIST ? TESS_EINVAL : e);
 }
 
+/* A piece of an attachment. */
+struct shmdt_piece {
+	struct tess_span s;
+	bool sealed;
+};
+
 /*
- * shmdt_piece: the first piece at or after `at` of an attachment that began at `addr`.
+ * shmdt_next: the first piece at or after p->s.end of an attachment that began at `addr`.
  *
  * => *object is compared only: whose segment, NULL for any
  */
 static bool
-shmdt_piece(struct tess_space *sp, tess_va at, tess_va addr, const struct tess_object **object,
-	    struct tess_span *piece)
+shmdt_next(struct tess_space *sp, tess_va addr, const struct tess_object **object,
+	   struct shmdt_piece *p)
 {
 	struct tess_entry *e;
 	bool found = false;
 
 	tess_rcu_enter();
-	for (e = tess_map_next_rcu(&sp->map, at); e != NULL && !found;
+	for (e = tess_map_next_rcu(&sp->map, p->s.end); e != NULL && !found;
 	     e = tess_map_next_rcu(&sp->map, e->range.end)) {
 		if ((e->flags & TESS_ENTRY_SHM) && e->range.start >= addr &&
 		    e->range.start - addr == e->off && (*object == NULL || *object == e->object)) {
 			*object = e->object;
-			*piece = (struct tess_span){e->range.start, e->range.end};
+			p->s = (struct tess_span){e->range.start, e->range.end};
+			p->sealed = (e->flags & TESS_ENTRY_IMMUTABLE) != 0;
 			found = true;
 		}
 		if (e->range.end == sp->map.max)
@@ -77,16 +84,18 @@ shmdt_piece(struct tess_space *sp, tess_va at, tess_va addr, const struct tess_o
 enum tess_err
 tess_shmdt(struct tess_space *sp, tess_va addr)
 {
+	const struct shmdt_piece start = {.s = {addr, addr}};
 	const struct tess_object *object = NULL;
-	struct tess_span piece = {addr, addr};
+	struct shmdt_piece p = start;
 	enum tess_err e = TESS_OK;
 	unsigned pieces = 0;
 
 	if (!tess_page_aligned(addr))
 		return tess_space_leave(TESS_EINVAL);
-	while (e == TESS_OK && shmdt_piece(sp, piece.end, addr, &object, &piece)) {
-		e = tess_map_remove(&sp->map, piece.start, piece.end, TESS_HOLES_SKIP);
-		pieces++;
-	}
+	for (; shmdt_next(sp, addr, &object, &p); pieces++)
+		if (p.sealed) /* then none of them goes */
+			return tess_space_leave(TESS_EPERM);
+	for (p = start; e == TESS_OK && shmdt_next(sp, addr, &object, &p);)
+		e = tess_map_remove(&sp->map, p.s.start, p.s.end, TESS_HOLES_SKIP);
 	return tess_space_leave(pieces == 0 ? TESS_EINVAL : e);
 }

@@ -107,6 +107,7 @@ static const char *const mremap_bsd_rows[] = {
     "hole} old=2p new=2p flags={DUP,FIXED|DUP} to=free",
     "# across a border",
     "addr={anon+3p,none+1p,file+3p,ro+1p,priv+1p,locked+1p,immut+1p} old=2p new={1p,2p,3p}",
+    "addr={anon+2p,none,file+2p,ro} old=4p new=4p flags={FIXED,DUP,FIXED|DUP} to=free",
     "# the target",
     "flags=FIXED "
     "to={free,free+1,hole,anon,anon+1p,anon-1p,none,immut,hole2+1p,locked,guard,0,min-1p,"

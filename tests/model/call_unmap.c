@@ -133,14 +133,17 @@ model_shmdt(struct model_space *sp, tess_va addr)
 			o = object_ref(sp->run[i].obj);
 	if (o == NULL)
 		return TESS_EINVAL;
-	space_touch(sp, addr, addr + tess_page_round(o->size));
+	for (i = runs_place(sp, addr); i < sp->nruns; i++)
+		if (shmdt_is_piece(&sp->run[i], addr, o) &&
+		    (sp->run[i].flags & TESS_AREA_IMMUTABLE) != 0)
+			e = TESS_EPERM; /* then none of them goes */
+	if (e == TESS_OK)
+		space_touch(sp, addr, addr + tess_page_round(o->size));
 	for (i = runs_place(sp, addr); i < sp->nruns && e == TESS_OK;) {
 		struct model_run r = sp->run[i];
 
 		if (r.start - addr >= tess_page_round(o->size) || !shmdt_is_piece(&r, addr, o))
 			i++;
-		else if ((r.flags & TESS_AREA_IMMUTABLE) != 0)
-			e = TESS_EPERM;
 		else
 			runs_remove(sp, r.start, r.end);
 	}
