@@ -219,8 +219,8 @@ p6_protect_waits(void)
 	good = good && !early && w.answer == TESS_KERN_SUCCESS && p.answer == TESS_KERN_SUCCESS &&
 	       wire_prot(BASE + PAGE) == TESS_PROT_READ && wire_prot(BASE) == RW &&
 	       wire_wired() == PAGES * PAGE;
+	good = tess_munmap(wire_space, BASE, PAGES * PAGE) == TESS_OK && good;
 	wire_point("p6_protect_waits", "P6: map_protect waits for a wiring of its range", good);
-	(void)tess_munmap(wire_space, BASE, PAGES * PAGE);
 }
 
 /*
