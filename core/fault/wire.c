@@ -34,7 +34,7 @@ static enum tess_err
 wire_fill(struct tess_map *map, tess_va start, tess_va end, unsigned how)
 {
 	enum tess_err e = TESS_OK;
-	tess_va stop;
+	tess_va stop = start;
 
 	if (!(how & TESS_WIRE_HOLESOK))
 		return tess_map_populate(map, start, end);
