@@ -28,6 +28,7 @@ tess_amap_create(bool shared, struct tess_amap **out)
 	am->dying = false;
 	tess_radix_init(&am->chunks);
 	am->runs = NULL;
+	am->refs = 1;
 	am->zero = tess_zero_page();
 	if (shared && (am->zero = tess_page_alloc(TESS_FILL_ZERO, TESS_SITE_PAGE)) == NULL) {
 		tess_pool_put(&tess_machine()->anon->amaps, am);
@@ -44,6 +45,19 @@ amap_free_rcu(struct tess_rcu_head *head)
 }
 
 void
+tess_amap_ref(struct tess_amap *am)
+{
+	tess_add_relaxed(&am->refs, 1);
+}
+
+void
+tess_amap_unref(struct tess_amap *am)
+{
+	if (tess_sub_acqrel(&am->refs, 1) == 1)
+		tess_rcu_defer(&am->rcu, amap_free_rcu);
+}
+
+void
 tess_amap_destroy(struct tess_amap *am, struct tess_gather *g)
 {
 	TESS_ASSERT(am->runs == NULL);
@@ -55,7 +69,7 @@ tess_amap_destroy(struct tess_amap *am, struct tess_gather *g)
 	if (am->shared)
 		tess_gather_frame(g, am->zero);
 	tess_radix_fini(&am->chunks);
-	tess_rcu_defer(&am->rcu, amap_free_rcu);
+	tess_amap_unref(am);
 }
 
 /* amap_window_next: the next chunk at or after *idx, below end, and the window's part of it. */

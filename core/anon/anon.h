@@ -74,6 +74,7 @@ struct tess_amap {
 	struct tess_run *runs;    /* s: under the room's cover mutex */
 	struct tess_page
 	    *zero; /* c: what untouched slots read: the machine's, or one of its own when shared */
+	uint32_t refs; /* A: its entries together are one; each name (tess_amap_ref) is one more */
 	struct tess_rcu_head rcu;
 };
 
@@ -110,6 +111,14 @@ void tess_anon_unref(struct tess_anon *an, struct tess_gather *g);
 TESS_MUST_CHECK enum tess_err tess_amap_create(bool shared, struct tess_amap **out);
 /* tess_amap_destroy: drop every slot, free it after a grace period.  All entries are gone. */
 void tess_amap_destroy(struct tess_amap *am, struct tess_gather *g);
+
+/*
+ * tess_amap_ref: the amap is named: its address will not be another amap's before tess_amap_unref().
+ *
+ * => locks: the writer lock of a map with an entry that uses it.  What is in it goes with the last entry
+ */
+void tess_amap_ref(struct tess_amap *am);
+void tess_amap_unref(struct tess_amap *am);
 
 enum tess_chunk_want {
 	TESS_CHUNK_LOOK,  /* what is there, shared or not */

@@ -31,6 +31,8 @@
 /* One fault, round after round. */
 struct fault {
 	struct tess_map *map;
+	struct tess_map
+	    *in; /* whose entry this round's is: `map`, or a submap of it; WAIT: referenced then */
 	tess_va va; /* of the page */
 	enum tess_access access;
 	struct tess_entry *e;      /* this round's, under RCU */
@@ -317,7 +319,7 @@ fault_private(struct fault *f)
 static enum fault_step
 fault_round(struct fault *f)
 {
-	f->e = tess_map_lookup_rcu(f->map, f->va);
+	f->e = tess_map_resolve_rcu(f->map, f->va, &f->in);
 	if (f->e == NULL)
 		return fault_end(f, TESS_SIGSEGV);
 	if (!tess_entry_live(f->e))
@@ -337,8 +339,11 @@ fault_between(struct fault *f, enum fault_step step)
 {
 	enum tess_err e;
 
-	if (step == FAULT_WAIT)
-		tess_map_wait(f->map);
+	if (step == FAULT_WAIT) {
+		tess_map_wait(f->in);
+		if (f->in != f->map)
+			tess_submap_unref(f->in);
+	}
 	if (step == FAULT_SETTLE)
 		tess_page_settle(f->settled);
 	if (step != FAULT_FETCH)
@@ -362,6 +367,8 @@ tess_map_fault(struct tess_map *map, tess_va va, enum tess_access access)
 	for (;;) {
 		tess_rcu_enter();
 		step = fault_round(&f);
+		if (step == FAULT_WAIT && f.in != map && !tess_submap_ref_try(f.in))
+			step = FAULT_AGAIN; /* the submap went, and its entries with it */
 		tess_rcu_exit();
 		tess_gather_finish(&f.g);
 		if (step == FAULT_END || !fault_between(&f, step))

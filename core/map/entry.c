@@ -12,6 +12,8 @@ tess_map_room_init(struct tess_machine *m)
 	if (room == NULL)
 		return TESS_ENOMEM;
 	m->map = room;
+	if (tess_pool_init(&room->maps, "submap", sizeof(struct tess_map), 64) != TESS_OK)
+		return TESS_ENOMEM;
 	return tess_pool_init(&room->entries, "entry", sizeof(struct tess_entry), 64);
 }
 
@@ -19,6 +21,7 @@ void
 tess_map_room_fini(struct tess_machine *m)
 {
 	tess_pool_fini(&m->map->entries);
+	tess_pool_fini(&m->map->maps);
 	TESS_ASSERT(m->wired.used == 0); /* I-MAP-9 */
 }
 

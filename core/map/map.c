@@ -185,6 +185,7 @@ tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out
 	    .advice = n->advice,
 	    .flags = n->again ? n->flags : (uint32_t)(n->flags | map->future),
 	    .held = over.bytes != 0,
+	    .sub = n->sub,
 	};
 	tess_entry_charge(&e);
 	err = tess_map_limit(map, &e, n->len, &over, &n->limits);
@@ -197,6 +198,8 @@ tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out
 		goto out;
 	insert_commit(&ed, &strip, &e, n->gap);
 	tess_map_place_took(map, start, start + n->len);
+	if (TESS_UNLIKELY(n->sub != NULL))
+		map->subs++;
 	if (n->place == TESS_PLACE_ANY)
 		tess_map_place_chosen(map, start, start + n->len);
 	*out = start;

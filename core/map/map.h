@@ -8,7 +8,7 @@
  * CALLS    index, object, anon, pmap
  * NEVER    allocates frames, does I/O, reads a PTE
  * SLEEPS   waiting for another writer; before the first change only
- * CHECKS   tess_map_check(): I-MAP-1..10
+ * CHECKS   tess_map_check(): I-MAP-1..11
  *
  * Every change of the layout is one edit (map_edit.c):
  *
@@ -95,10 +95,14 @@ struct tess_map {
 	uint64_t random;                  /* m: state of ASLR */
 	tess_va spent_lo, spent_hi;       /* m: QUARANTINE: nothing in [lo, hi) is chosen */
 	struct tess_map *parent;          /* c: of a submap; NULL */
+	uint32_t subs;                    /* m: submaps that it has */
+	uint32_t refs;                    /* A: of a submap; see map_submap.c */
+	struct tess_rcu_head rcu;         /* of a submap */
 };
 
 struct tess_map_room {
 	struct tess_pool entries;
+	struct tess_pool maps; /* submaps */
 };
 
 TESS_MUST_CHECK enum tess_err tess_map_room_init(struct tess_machine *m);
@@ -203,6 +207,28 @@ tess_map_next_rcu(struct tess_map *map, tess_va va)
 }
 
 /*
+ * tess_map_resolve_rcu: the entry that decides about va, and in *in the map it belongs to: a submap's where there is one.
+ *
+ * => *in is the caller's to keep after the read section only when tess_submap_ref_try() says so
+ */
+static inline struct tess_entry *
+tess_map_resolve_rcu(struct tess_map *map, tess_va va, struct tess_map **in)
+{
+	struct tess_entry *e = tess_map_lookup_rcu(map, va);
+
+	*in = map;
+	if (TESS_LIKELY(e == NULL || e->sub == NULL))
+		return e;
+	*in = e->sub;
+	return tess_map_lookup_rcu(e->sub, va);
+}
+bool tess_submap_ref_try(struct tess_map *sub);
+void tess_submap_unref(struct tess_map *sub);
+
+/* tess_entry_area: an entry as the world sees it. */
+void tess_entry_area(const struct tess_entry *e, struct tess_area *area);
+
+/*
  * tess_map_hole: is any of [start, end) unmapped?  tess_map_any: is any of it mapped?
  *
  * => a hint when others write
@@ -232,6 +258,7 @@ struct tess_map_edit {
 	struct tess_entry *last; /* the last of them */
 	unsigned n;
 	bool nomem; /* a put failed; prepare will say so */
+	bool told;  /* the map's `begun` counts this edit */
 	tess_va goes_lo,
 	    goes_hi;           /* will be forgotten before the end: no longer counted by limits */
 	uint64_t entries;      /* of the map at begin */
@@ -315,7 +342,8 @@ struct tess_map_new {
 	uint64_t align; /* bytes, a power of 2; 0: a page */
 	tess_va lo, hi; /* ANY: bounds; 0, 0: the map's */
 	bool up; /* ANY: first fit upward from addr, then, with `wrap`, from the lower bound */
-	bool wrap, super; /* super: 2 MiB aligned if there is such a place */
+	bool wrap, super;     /* super: 2 MiB aligned if there is such a place */
+	struct tess_map *sub; /* with SUBMAP */
 	bool again; /* a second mapping of what is mapped: not a new one to mlockall(FUTURE) */
 	struct tess_map_limits limits;
 };
@@ -541,6 +569,7 @@ void tess_map_wait(struct tess_map *map);
  *	I-MAP-8 nothing is free in [hint, top)
  *	I-MAP-9 charged and wired are the sums over entries, and the machine's sums hold them
  *	I-MAP-10 a guard has no object and no protection; what is charged is private; nothing is in transition
+ *	I-MAP-11 a SUBMAP entry, and no other, has a submap, over exactly its range, whose own invariants hold
  */
 void tess_map_check(struct tess_map *map);
 

@@ -18,6 +18,12 @@ check_kinds(const struct tess_entry *e)
 	TESS_ASSERT(!(e->flags & TESS_ENTRY_STACKGAP) || (e->flags & TESS_ENTRY_GUARD));
 	TESS_ASSERT(!(e->flags & TESS_ENTRY_CHARGED) || e->amap != NULL);
 	TESS_ASSERT(e->transition == 0);
+	TESS_ASSERT((e->sub != NULL) == ((e->flags & TESS_ENTRY_SUBMAP) != 0)); /* I-MAP-11 */
+	if (e->sub == NULL)
+		return;
+	TESS_ASSERT(e->sub->min == e->range.start && e->sub->max == e->range.end);
+	TESS_ASSERT(e->sub->parent != NULL && e->sub->refs >= 1);
+	tess_map_check(e->sub); /* one level */
 }
 
 static void
@@ -54,7 +60,7 @@ static tess_prot
 check_allowed(void *ctx, tess_va va, struct tess_page *pg)
 {
 	struct tess_map *map = ctx;
-	struct tess_entry *e = tess_map_lookup_rcu(map, va);
+	struct tess_entry *e = tess_map_resolve_rcu(map, va, &map);
 	struct tess_chunk *c;
 	struct tess_anon *an;
 	tess_prot full, prot;
@@ -100,5 +106,6 @@ tess_map_check(struct tess_map *map)
 		e = tess_map_lookup_rcu(map, full);
 		TESS_ASSERT(e != NULL);
 	}
-	tess_pmap_check(map->pmap, check_allowed, map); /* I-MAP-7 */
+	if (map->parent == NULL) /* a submap's translations are in its parent's pmap */
+		tess_pmap_check(map->pmap, check_allowed, map); /* I-MAP-7 */
 }

@@ -27,7 +27,7 @@ tess_map_edit_begin_rank(struct tess_map_edit *ed, struct tess_map *map, tess_va
 	ed->head = NULL;
 	ed->last = NULL;
 	ed->n = 0;
-	ed->nomem = false;
+	ed->nomem = ed->told = false;
 	ed->dead = NULL;
 	ed->mark = NULL;
 	ed->goes_lo = ed->goes_hi = 0;
@@ -56,15 +56,31 @@ edit_in_transition(struct tess_map *map, tess_va start, tess_va end)
 }
 
 void
+tess_map_wait_wiring(struct tess_map *map)
+{
+	tess_mutex_lock(&map->wiring, TESS_RANK_WIRING); /* its holder marks and unmarks */
+	tess_mutex_unlock(&map->wiring, TESS_RANK_WIRING);
+}
+
+void
 tess_map_edit_begin(struct tess_map_edit *ed, struct tess_map *map, tess_va start, tess_va end)
 {
 	tess_map_edit_begin_rank(ed, map, start, end, TESS_RANK_LEAF);
 	while (TESS_UNLIKELY(edit_in_transition(map, start, end))) {
 		tess_map_edit_end(ed);
-		tess_mutex_lock(&map->wiring, TESS_RANK_WIRING); /* its holder marks and unmarks */
-		tess_mutex_unlock(&map->wiring, TESS_RANK_WIRING);
+		tess_map_wait_wiring(map);
 		tess_map_edit_begin_rank(ed, map, start, end, TESS_RANK_LEAF);
 	}
+}
+
+bool
+tess_map_edit_begin_second(struct tess_map_edit *ed, struct tess_map *map)
+{
+	tess_map_edit_begin_rank(ed, map, map->min, map->max, TESS_RANK_LEAF2);
+	if (TESS_LIKELY(!edit_in_transition(map, map->min, map->max)))
+		return true;
+	tess_map_edit_end(ed);
+	return false;
 }
 
 /* edit_discard: forget what was put and not committed. */
@@ -91,6 +107,8 @@ tess_map_edit_end(struct tess_map_edit *ed)
 	 * the same addresses while some CPU still translates them to what was there. */
 	tess_gather_finish(&ed->g);
 	tess_map_edit_settle(ed);
+	if (ed->told)
+		tess_store_release(&ed->map->done, ed->map->done + 1); /* pairs with list_try() */
 	tess_index_unlock(&ed->ix);
 	ed->head = unused;
 	edit_discard(ed);
@@ -229,11 +247,27 @@ tess_map_edit_close(struct tess_map_edit *ed, tess_va end)
 	return e;
 }
 
+/*
+ * edit_tell: the layout is about to change.
+ *
+ * => pairs with list_try(): the index publishes with release, so whoever finds a new entry, or misses an old one,
+ *    finds `begun` raised too
+ */
+static void
+edit_tell(struct tess_map_edit *ed)
+{
+	if (ed->told)
+		return;
+	ed->told = true;
+	tess_store_release(&ed->map->begun, ed->map->begun + 1);
+}
+
 void
 tess_map_edit_commit(struct tess_map_edit *ed)
 {
 	struct tess_entry *e;
 
+	edit_tell(ed);
 	/* Collect what is about to die before the index forgets it. */
 	for (tess_va at = ed->lo; at < ed->hi; at = e->range.end) {
 		e = tess_map_edit_next(ed, at);

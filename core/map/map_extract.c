@@ -350,6 +350,19 @@ extract_locked(struct extract *x, tess_va *to)
 	return TESS_KERN_SUCCESS;
 }
 
+/* extract_lock: both maps, in order; `b` is NULL when there is one. */
+static void
+extract_lock(struct tess_map_edit ed[2], struct tess_map *a, struct tess_map *b)
+{
+	for (;;) {
+		tess_map_edit_begin(&ed[0], a, a->min, a->max);
+		if (b == NULL || tess_map_edit_begin_second(&ed[1], b))
+			return;
+		tess_map_edit_end(&ed[0]);
+		tess_map_wait_wiring(b);
+	}
+}
+
 enum tess_kern
 tess_map_extract(struct tess_map *src, tess_va start, uint64_t len, struct tess_map *dst,
 		 tess_va *to, enum tess_extract how)
@@ -366,11 +379,7 @@ tess_map_extract(struct tess_map *src, tess_va start, uint64_t len, struct tess_
 	tess_map_strip_begin(&x.strip);
 	x.se = first ? &ed[0] : &ed[1];
 	x.de = src == dst ? x.se : first ? &ed[1] : &ed[0];
-	tess_map_edit_begin(&ed[0], first ? src : dst, (first ? src : dst)->min,
-			    (first ? src : dst)->max);
-	if (src != dst)
-		tess_map_edit_begin_rank(&ed[1], first ? dst : src, (first ? dst : src)->min,
-					 (first ? dst : src)->max, TESS_RANK_LEAF2);
+	extract_lock(ed, first ? src : dst, src == dst ? NULL : first ? dst : src);
 	kern = extract_locked(&x, to);
 	if (src != dst)
 		tess_map_edit_end(&ed[1]);

@@ -13,6 +13,9 @@
  * Faults on what is copied wait until the flush of 3 is done (`held`): a fault that copied a page before that
  * could miss what another CPU of the parent still writes to it through a stale translation.
  * No new translations are made for the child: it faults them in.
+ *
+ * DONATE is COPY, and when nothing can fail any more the parent forgets the mapping, entry by entry, which takes no
+ * memory (index.h).
  */
 #include "map_priv.h"
 
@@ -63,9 +66,17 @@ fork_pages_of(const struct tess_entry *e)
 {
 	if (e->amap == NULL)
 		return FORK_NOTHING;
-	if (tess_entry_inherit(e) == TESS_INHERIT_SHARE)
+	switch (tess_entry_inherit(e)) {
+	case TESS_INHERIT_SHARE:
 		return FORK_COVER;
-	return tess_entry_inherit(e) == TESS_INHERIT_COPY ? FORK_COPY : FORK_NOTHING;
+	case TESS_INHERIT_COPY:
+	case TESS_INHERIT_DONATE:
+		return FORK_COPY;
+	case TESS_INHERIT_NONE:
+	case TESS_INHERIT_ZERO:
+		break;
+	}
+	return FORK_NOTHING;
 }
 
 /* fork_share_private: private entries that the child shares get an amap for it. */
@@ -208,25 +219,77 @@ fork_settings(struct tess_map *map, struct tess_map *child)
 		child->quota[q] = tess_load_relaxed(&map->quota[q]);
 }
 
+/* fork_next_donated: the first entry from *at on that the parent is to lose; *at is its end. */
+static struct tess_entry *
+fork_next_donated(struct tess_map *map, tess_va *at)
+{
+	struct tess_entry *e;
+
+	while (*at < map->max && (e = tess_map_next_rcu(map, *at)) != NULL) {
+		*at = e->range.end;
+		if (tess_entry_inherit(e) == TESS_INHERIT_DONATE && e->sub == NULL)
+			return e;
+	}
+	return NULL;
+}
+
+/* fork_donate_prepare: what taking the donated pages out of the parent needs. */
+static enum tess_err
+fork_donate_prepare(struct tess_map *map, struct tess_strip *strip)
+{
+	enum tess_err err = TESS_OK;
+	struct tess_entry *e;
+	tess_va at = map->min;
+
+	while (err == TESS_OK && (e = fork_next_donated(map, &at)) != NULL)
+		err = tess_map_strip_prepare(strip, map, e->range.start, e->range.end);
+	return err;
+}
+
+/* fork_donate: the child has it; the parent forgets it. */
+static void
+fork_donate(struct tess_map_edit *ped, struct tess_strip *strip)
+{
+	struct tess_entry *e;
+	tess_va at = ped->map->min;
+
+	while ((e = fork_next_donated(ped->map, &at)) != NULL) {
+		enum tess_err err;
+
+		ped->mark = ped->dead;
+		ped->lo = e->range.start;
+		ped->hi = e->range.end;
+		err = tess_map_edit_prepare(ped);
+		TESS_ASSERT(err == TESS_OK); /* index.h: nothing for one */
+		tess_map_edit_commit(ped);
+		tess_map_strip(strip, ped, ped->lo, ped->hi, TESS_WIPE_RELEASE);
+		tess_map_place_freed(ped->map, ped->lo, ped->hi);
+	}
+}
+
 enum tess_err
 tess_map_fork(struct tess_map *map, struct tess_map *child)
 {
-	struct tess_cover cover = {.held = false};
+	struct tess_strip strip; /* its cover serves what is shared too */
 	struct tess_range *undo = NULL;
 	struct tess_map_edit ped, ced;
 	enum tess_err err;
 
 	tess_map_edit_begin(&ped, map, map->min, map->max);
 	tess_map_edit_begin_rank(&ced, child, child->min, child->max, TESS_RANK_LEAF2);
+	tess_map_strip_begin(&strip);
 	err = fork_share_private(&ped, &undo);
 	if (err == TESS_OK)
 		err = fork_put(map, &ced);
 	fork_hold(map, 1);
 	if (err == TESS_OK)
-		err = fork_anons(map, child, &cover);
+		err = fork_anons(map, child, &strip.cover);
+	if (err == TESS_OK)
+		err = fork_donate_prepare(map, &strip);
 	if (err == TESS_OK) {
-		fork_finish(map, &cover, &ped.g);
+		fork_finish(map, &strip.cover, &ped.g);
 		tess_map_edit_commit(&ced);
+		fork_donate(&ped, &strip);
 		fork_settings(map, child);
 	} else {
 		tess_amap_wipe(child->home, 0, map->max >> TESS_PAGE_SHIFT, TESS_WIPE_RELEASE,
@@ -234,8 +297,7 @@ tess_map_fork(struct tess_map *map, struct tess_map *child)
 	}
 	tess_gather_finish(&ped.g); /* nobody can write to what is shared now: the file's head */
 	fork_hold(map, 0);
-	if (cover.held)
-		tess_cover_end(&cover);
+	tess_map_strip_end(&strip);
 	tess_map_unshare(&ped, undo, err);
 	tess_map_edit_end(&ced);
 	tess_map_edit_end(&ped);

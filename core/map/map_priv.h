@@ -28,9 +28,17 @@ TESS_MUST_CHECK enum tess_err tess_map_edit_reserve(struct tess_map_edit *ed);
 void tess_map_account(struct tess_map_edit *ed, const struct tess_entry *e, int sign);
 void tess_map_edit_settle(struct tess_map_edit *ed);
 
-/* As tess_map_edit_begin(); a child's map at fork is locked at rank LEAF2. */
+/* As tess_map_edit_begin(); a second map (a child's at fork, a submap, extraction) is locked at rank LEAF2. */
 void tess_map_edit_begin_rank(struct tess_map_edit *ed, struct tess_map *map, tess_va start,
 			      tess_va end, enum tess_rank rank);
+
+/*
+ * tess_map_edit_begin_second: the same for the whole of a second map, unless some of it is being wired: false; then
+ *	let the first one go too, and wait
+ * tess_map_wait_wiring: until nobody wires anything of the map.  locks: none
+ */
+bool tess_map_edit_begin_second(struct tess_map_edit *ed, struct tess_map *map);
+void tess_map_wait_wiring(struct tess_map *map);
 
 /* tess_map_edit_prepare: the index side of close: [ed->lo, ed->hi) will hold ed->n entries. */
 TESS_MUST_CHECK enum tess_err tess_map_edit_prepare(struct tess_map_edit *ed);
@@ -95,6 +103,9 @@ void tess_map_unshare(struct tess_map_edit *ed, struct tess_range *undo, enum te
  */
 TESS_MUST_CHECK enum tess_err
 tess_map_cover_more(struct tess_cover *cover, const struct tess_entry *e, tess_va lo, tess_va hi);
+
+/* map_submap.c: clear and destroy every submap: exec, exit. */
+void tess_map_submaps_end(struct tess_map *map);
 
 /*
  * map_move.c: what moves is cut out first.

@@ -161,6 +161,8 @@ tess_map_clear(struct tess_map *map)
 	struct tess_map_edit ed;
 	struct tess_strip strip;
 
+	if (map->subs != 0)
+		tess_map_submaps_end(map);
 	tess_map_edit_begin(&ed, map, map->min, map->max);
 	tess_map_strip_begin(&strip);
 	tess_cover_begin(

@@ -4,27 +4,6 @@
  */
 #include "space.h"
 
-/* area_flags: an entry's flags as the world sees them. */
-static unsigned
-area_flags(const struct tess_entry *e)
-{
-	static const struct {
-		uint32_t entry, area;
-	} same[] = {
-	    {TESS_ENTRY_SHARED, TESS_AREA_SHARED},     {TESS_ENTRY_GROWSDOWN, TESS_AREA_GROWSDOWN},
-	    {TESS_ENTRY_LOCKED, TESS_AREA_LOCKED},     {TESS_ENTRY_ONFAULT, TESS_AREA_LOCKONFAULT},
-	    {TESS_ENTRY_DONTDUMP, TESS_AREA_DONTDUMP}, {TESS_ENTRY_GUARD, TESS_AREA_GUARD},
-	    {TESS_ENTRY_GUARDED, TESS_AREA_GUARDED},   {TESS_ENTRY_IMMUTABLE, TESS_AREA_IMMUTABLE},
-	    {TESS_ENTRY_NOSYNC, TESS_AREA_NOSYNC},     {TESS_ENTRY_STACKGAP, TESS_AREA_STACKGAP},
-	    {TESS_ENTRY_SUBMAP, TESS_AREA_SUBMAP},     {TESS_ENTRY_DEVICE, TESS_AREA_DEVICE},
-	};
-	unsigned flags = e->wired != 0 ? TESS_AREA_WIRED : 0;
-
-	for (unsigned i = 0; i < sizeof(same) / sizeof(same[0]); i++)
-		flags |= e->flags & same[i].entry ? same[i].area : 0;
-	return flags;
-}
-
 bool
 tess_space_next_area(struct tess_space *sp, tess_va va, struct tess_area *area)
 {
@@ -33,17 +12,7 @@ tess_space_next_area(struct tess_space *sp, tess_va va, struct tess_area *area)
 	tess_rcu_enter();
 	e = tess_map_next_rcu(&sp->map, va);
 	if (e != NULL)
-		*area = (struct tess_area){
-		    .start = e->range.start,
-		    .end = e->range.end,
-		    .prot = e->prot,
-		    .maxprot = e->maxprot,
-		    .inherit = tess_entry_inherit(e),
-		    .advice = e->advice,
-		    .flags = area_flags(e),
-		    .object = e->object,
-		    .off = e->off,
-		};
+		tess_entry_area(e, area);
 	tess_rcu_exit();
 	tess_rcu_poll();
 	return e != NULL;
@@ -114,10 +83,11 @@ void
 tess_space_view(struct tess_space *sp, tess_va va, struct tess_view *v)
 {
 	struct tess_entry *e;
+	struct tess_map *in;
 
 	*v = (struct tess_view){.kind = TESS_VIEW_HOLE};
 	tess_rcu_enter();
-	e = tess_map_lookup_rcu(&sp->map, va);
+	e = tess_map_resolve_rcu(&sp->map, va, &in);
 	if (e != NULL) {
 		v->prot = e->prot;
 		v->kind = TESS_VIEW_ZERO;

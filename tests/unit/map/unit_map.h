@@ -152,6 +152,9 @@ stop(void **state)
 	return vm_down(down);
 }
 
+/* Translations may go in the attempt: faults bring them back. */
+static bool fails_forgets;
+
 /* fails: `call` at each of its allocations in turn; every time nothing has changed. */
 static inline void fails(enum tess_err (*call)(void))
 {
@@ -177,7 +180,8 @@ static inline void fails(enum tess_err (*call)(void))
 		EXPECT(&map, before);
 		assert_int_equal(map.bytes, bytes);
 		assert_int_equal(tess_amap_count(map.home, 0, (uint64_t)1 << 52), anons);
-		assert_int_equal(tess_pmap_resident(map.pmap, map.min, map.max), resident);
+		if (!fails_forgets)
+			assert_int_equal(tess_pmap_resident(map.pmap, map.min, map.max), resident);
 	}
 	tess_host_fail_nth(vm_host, 0);
 	assert_true(n > 1);
