@@ -46,15 +46,15 @@ lock_pages(struct model_space *sp, uint64_t start, uint64_t end, unsigned lock)
 	enum tess_err e = TESS_OK;
 
 	space_touch(sp, start, end);
-	if (now && access_populate(sp, start, end, ACCESS_NOW) != TESS_OK)
+	if (now && (access_populate(sp, start, end, ACCESS_NOW) != TESS_OK || sp->model->failing))
 		e = sp->rules->mlock_pages;
 	if (e == TESS_OK || !sp->rules->mlock_undone)
 		lock_set(sp, start, end, lock);
 	return e;
 }
 
-enum tess_err
-model_mlock2(struct model_space *sp, tess_va addr, uint64_t len, unsigned flags)
+static enum tess_err
+lock_call(struct model_space *sp, tess_va addr, uint64_t len, unsigned flags)
 {
 	const struct model_rules *ru = sp->rules;
 	unsigned lock =
@@ -78,6 +78,15 @@ model_mlock2(struct model_space *sp, tess_va addr, uint64_t len, unsigned flags)
 	if (ru->mlock_holes == MODEL_HOLES_STOP)
 		lock_set(sp, start, hole, lock);
 	return TESS_ENOMEM;
+}
+
+enum tess_err
+model_mlock2(struct model_space *sp, tess_va addr, uint64_t len, unsigned flags)
+{
+	enum tess_err e = lock_call(sp, addr, len, flags);
+
+	sp->model->failing = false;
+	return e;
 }
 
 /* The first address of [start, end) that is not locked; end when all is. */

@@ -37,7 +37,7 @@ model_create(struct model_mem *mem, void (*die)(const char *why))
 	m->objects = NULL;
 	m->spaces = NULL;
 	m->room = m->left = UINT64_MAX;
-	m->unsure = false;
+	m->unsure = m->failing = false;
 	m->complained = false;
 	m->report[0] = '\0';
 	return m;
@@ -188,6 +188,12 @@ void
 model_set_unsure(struct model *m)
 {
 	m->unsure = true;
+}
+
+void
+model_set_failing(struct model *m)
+{
+	m->failing = true;
 }
 
 void

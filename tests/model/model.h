@@ -61,6 +61,11 @@ void model_set_unsure(struct model *m);
  * in one call stops there, as out of memory.  Unlimited until told.
  */
 void model_set_room(struct model *m, uint64_t pages);
+/*
+ * model_set_failing: in the next call memory ends while mlock brings pages in: which of them are in is unknown
+ * (model_forgive), and the call does what it does when not all can be had.
+ */
+void model_set_failing(struct model *m);
 void model_destroy(struct model *m);
 
 /* model_complaint: why the core's last answer was illegal (an address that was not free ...); NULL: it was legal. */

@@ -90,6 +90,7 @@ struct model {
 	uint64_t room; /* private pages that one call may populate */
 	uint64_t left; /* what is left of it in this call */
 	bool unsure; /* a call failed half way: memory objects may have pages that nobody touched */
+	bool failing; /* the next mlock cannot have all its pages */
 	bool complained;
 	char complaint[256];
 	char report[8192];

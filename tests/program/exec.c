@@ -348,9 +348,12 @@ exec_catch_up(struct exec *x, struct exec_space *s)
 	case CALL_FETCH:
 		model_grow(s->model, exec_arg(x, 0));
 		break;
-	case CALL_MPROTECT:
 	case CALL_MLOCK:
 	case CALL_MLOCK2:
+		model_set_failing(x->model);
+		exec_model_call(x, s, &ignored);
+		break;
+	case CALL_MPROTECT:
 	case CALL_MUNLOCK:
 	case CALL_MADVISE:
 	case CALL_POSIX_MADVISE:
