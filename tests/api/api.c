@@ -11,7 +11,7 @@ static const struct api_family *const api_families[] = {
     &api_seed,    &api_bsd,    &api_mmap,    &api_place,   &api_munmap, &api_mprotect,
     &api_protect, &api_guard,  &api_seal,    &api_madvise, &api_msync,  &api_mincore,
     &api_mlock,   &api_mremap, &api_brk,     &api_shm,     &api_fork,   &api_fault,
-    &api_stack,   &api_files,  &api_defects, &api_wire,
+    &api_stack,   &api_files,  &api_defects, &api_wire,    &api_limits,
 };
 
 /* ---- Failing ---- */

@@ -97,7 +97,7 @@ struct api_family {
 
 extern const struct api_family api_seed, api_bsd, api_mmap, api_place, api_munmap, api_mprotect,
     api_protect, api_guard, api_seal, api_madvise, api_msync, api_mincore, api_mlock, api_mremap,
-    api_brk, api_shm, api_fork, api_fault, api_stack, api_files, api_defects, api_wire;
+    api_brk, api_shm, api_fork, api_fault, api_stack, api_files, api_defects, api_wire, api_limits;
 
 /* EXPECT: what the test itself demands; the test ends when it is not so. */
 void api_fail(struct api *t, const char *file, int line, const char *what, uint64_t got,

@@ -100,13 +100,13 @@ API_TEST(brk_fork)
 }
 
 static const struct api_test brk_tests[] = {
-    API_ROW(brk_moves, "up, down, back; memory that comes back is zero", API_BOTH),
-    API_ROW(brk_unaligned, "a start and breaks inside pages", API_BOTH),
-    API_ROW(brk_below, "below the start: linux answers the break, posix ENOMEM", API_BOTH),
-    API_ROW(brk_blocked, "a mapping in the way, with one page of distance, stops it", API_BOTH),
-    API_ROW(brk_limit, "RLIMIT_DATA", API_BOTH),
-    API_ROW(brk_gone, "the heap was unmapped: there is nothing to take back", API_BOTH),
-    API_ROW(brk_fork, "the child has the same break and its own heap", API_BOTH),
+    API_ROW(brk_moves, "up, down, back; memory that comes back is zero", API_ALL),
+    API_ROW(brk_unaligned, "a start and breaks inside pages", API_ALL),
+    API_ROW(brk_below, "below the start: linux answers the break, posix ENOMEM", API_ALL),
+    API_ROW(brk_blocked, "a mapping in the way, with one page of distance, stops it", API_ALL),
+    API_ROW(brk_limit, "RLIMIT_DATA", API_ALL),
+    API_ROW(brk_gone, "the heap was unmapped: there is nothing to take back", API_ALL),
+    API_ROW(brk_fork, "the child has the same break and its own heap", API_ALL),
 };
 
 API_FAMILY(brk, brk_tests);

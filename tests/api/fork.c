@@ -125,11 +125,13 @@ API_TEST(d21_share_generations)
 
 API_TEST(fork_minherit_args)
 {
-	EXPECT_OK(t_anon(t, BASE, PAGE, TESS_PROT_READ | TESS_PROT_WRITE,
-			 TESS_MAP_PRIVATE | TESS_MAP_FIXED, NULL));
-	EXPECT_EQ(t_minherit(t, BASE + 1, PAGE, TESS_INHERIT_NONE), TESS_EINVAL);
+	EXPECT_OK(t_anon(t, BASE, PAGE, RW, PFIX, NULL));
+	EXPECT_EQ(t_minherit(t, BASE + 1, PAGE - 1, TESS_INHERIT_NONE),
+		  BY(t, TESS_EINVAL, TESS_EINVAL, TESS_OK, TESS_OK));
 	EXPECT_EQ(t_minherit(t, BASE, PAGE, (enum tess_inherit)9), TESS_EINVAL);
-	EXPECT_EQ(t_minherit(t, BASE, 2 * PAGE, TESS_INHERIT_NONE), TESS_ENOMEM);
+	EXPECT_EQ(t_minherit(t, BASE, UINT64_MAX, TESS_INHERIT_NONE), TESS_EINVAL);
+	EXPECT_EQ(t_minherit(t, BASE, 2 * PAGE, TESS_INHERIT_SHARE),
+		  BY(t, TESS_ENOMEM, TESS_ENOMEM, TESS_OK, TESS_OK));
 	EXPECT_OK(t_minherit(t, BASE, PAGE, TESS_INHERIT_NONE));
 }
 
@@ -203,6 +205,43 @@ API_TEST(fork_exec)
 			 TESS_MAP_PRIVATE | TESS_MAP_FIXED, NULL));
 }
 
+/* Hundreds of entries: the range index splits and joins its leaves, in the child as well. */
+API_TEST(fork_entries)
+{
+	EXPECT_OK(t_anon(t, BASE, 300 * PAGE, RW, PFIX, NULL));
+	for (unsigned i = 0; i < 300; i += 2)
+		EXPECT_OK(t_mprotect(t, BASE + i * PAGE, PAGE, TESS_PROT_READ));
+	EXPECT_OK(t_store(t, BASE + PAGE, 1));
+	t_switch(t, t_fork(t));
+	EXPECT_OK(t_mprotect(t, BASE + PAGE, 297 * PAGE, TESS_PROT_NONE));
+	EXPECT_OK(t_munmap(t, BASE + 51 * PAGE, 100 * PAGE));
+	t_switch(t, 0);
+	EXPECT_OK(t_munmap(t, BASE + 51 * PAGE, 100 * PAGE));
+	EXPECT_OK(t_mprotect(t, BASE + 151 * PAGE, PAGE, TESS_PROT_NONE));
+}
+
+/* Pages on both sides of the edge of a chunk of slots, shared with a child. */
+API_TEST(fork_chunks)
+{
+	tess_va edge = 0x40000000, low = edge - 8 * PAGE;
+	uint8_t b;
+
+	EXPECT_OK(t_anon(t, low, 16 * PAGE, RW, PFIX, NULL));
+	for (unsigned i = 0; i < 16; i++)
+		EXPECT_OK(t_store(t, low + i * PAGE, (uint8_t)(i + 1)));
+	t_switch(t, t_fork(t));
+	EXPECT_OK(t_anon(t, edge - 4 * PAGE, 8 * PAGE, RW, PFIX, NULL));
+	EXPECT_OK(t_munmap(t, edge - 6 * PAGE, 4 * PAGE));
+	EXPECT_OK(t_store(t, edge + 6 * PAGE, 0x61));
+	t_switch(t, 0);
+	EXPECT_OK(t_mremap(t, low, 16 * PAGE, 20 * PAGE, TESS_MREMAP_MAYMOVE | TESS_MREMAP_FIXED,
+			   BASE, NULL));
+	EXPECT_OK(t_load(t, BASE + 14 * PAGE, &b));
+	EXPECT_EQ(b, 15);
+	t_switch(t, t_fork(t)); /* again, of what has moved */
+	EXPECT_OK(t_store(t, BASE + 8 * PAGE, 0x62));
+}
+
 static const struct api_test fork_tests[] = {
     API_ROW(fork_cow, "A19: parent and child see their own stores only, whoever writes first",
 	    API_ALL),
@@ -212,14 +251,17 @@ static const struct api_test fork_tests[] = {
     API_ROW(fork_inherit, "minherit SHARE, NONE, ZERO, COPY", API_ALL),
     API_ROW(d21_share_generations, "D21: shared private memory over three generations, then freed",
 	    API_ALL),
-    API_ROW(fork_minherit_args, "minherit: EINVAL and ENOMEM", API_BOTH),
+    API_ROW(fork_minherit_args, "minherit: EINVAL and ENOMEM; bsd and seed truncate and skip",
+	    API_ALL),
     API_ROW(fork_shared, "shared anonymous memory stays shared over fork", API_ALL),
     API_ROW(
 	fork_private_file,
 	"private file pages: those written before the fork are copied, others come from the file",
 	API_ALL),
     API_ROW(fork_many, "a wide fork: eight relatives, one write each, exits in between", API_ALL),
-    API_ROW(fork_exec, "exec forgets everything; limits stay", API_BOTH),
+    API_ROW(fork_entries, "hundreds of entries, forked, changed, cut", API_ALL),
+    API_ROW(fork_chunks, "pages over the edge of a chunk, forked, replaced, moved", API_ALL),
+    API_ROW(fork_exec, "exec forgets everything; limits stay", API_ALL & ~API_SEED),
 };
 
 API_FAMILY(fork, fork_tests);
