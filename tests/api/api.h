@@ -40,19 +40,6 @@ enum {
 #define PFIX (TESS_MAP_PRIVATE | TESS_MAP_FIXED)
 #define SFIX (TESS_MAP_SHARED | TESS_MAP_FIXED)
 
-/* Waits for a part of the core that is being written. */
-#define API_LATER(who) 0
-enum tess_kern tess_map_voaddr_acquire(struct tess_map *map, tess_va va, struct tess_voaddr *v)
-    __attribute__((weak));
-void tess_map_voaddr_release(struct tess_voaddr *v) __attribute__((weak));
-int tess_map_voaddr_compare(const struct tess_voaddr *a, const struct tess_voaddr *b)
-    __attribute__((weak));
-void tess_map_list(struct tess_map *map, tess_va start, struct tess_area *area, unsigned room,
-		   unsigned *n, uint64_t *version) __attribute__((weak));
-enum tess_kern tess_map_submap_create(struct tess_map *parent, tess_va start, tess_va end,
-				      struct tess_map **out) __attribute__((weak));
-enum tess_kern tess_map_submap_destroy(struct tess_map *submap) __attribute__((weak));
-
 struct fail_state; /* fail.c */
 
 struct api {

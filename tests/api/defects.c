@@ -381,10 +381,8 @@ API_TEST(d22_locked_stays)
 }
 
 static const struct api_test defects_tests[] = {
-    API_ROW(d2_made_complete, "D2: a mapping is made in one change, with its rights",
-	    API_LATER(API_ALL)),
-    API_ROW(d3_copies_from_the_start, "D3: copy-on-write is part of the same change",
-	    API_LATER(API_ALL)),
+    API_ROW(d2_made_complete, "D2: a mapping is made in one change, with its rights", API_ALL),
+    API_ROW(d3_copies_from_the_start, "D3: copy-on-write is part of the same change", API_ALL),
     API_ROW(d4_msync_entry_goes, "D4: what msync stores may be unmapped meanwhile", API_ALL),
     API_ROW(d6_rounding_wraps, "D6: sums that wrap only when rounded", API_ALL),
     API_ROW(d7_long_lengths, "D7: lengths beyond 32 bits", API_ALL),

@@ -181,7 +181,7 @@ static const struct api_test mincore_tests[] = {
     API_ROW(c7_object_page, "C7: without one the object's page counts; none: not there", API_ALL),
     API_ROW(c8_unlocked, "C8: nothing stays locked on any way out", API_ALL),
     API_ROW(c9_one_byte_a_page, "C9: one byte a page, and not one more", API_ALL),
-    API_ROW(c10_submap, "C10: a submap is EINVAL", API_LATER(API_ALL)),
+    API_ROW(c10_submap, "C10: a submap is EINVAL", API_ALL),
     API_ROW(mincore_bits, "bsd's bits, and all bits of tess_mincore_detail", API_ALL),
     API_ROW(mincore_dontneed, "linux: a discarded page is not there any more", API_LINUX),
 };

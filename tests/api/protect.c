@@ -291,9 +291,8 @@ static const struct api_test protect_tests[] = {
     API_ROW(p1_set_prot, "P1: SET_PROT sets the protection, and no maximum", API_ALL),
     API_ROW(p2_set_max, "P2: SET_MAXPROT lowers the maximum and what exceeds it", API_ALL),
     API_ROW(p3_within_max, "P3: neither may exceed any entry's maximum", API_ALL),
-    API_ROW(p4_p8_submap, "P4, P8: a submap in the range is INVALID_ARGUMENT", API_LATER(API_ALL)),
-    API_ROW(p5_one_change, "P5: one change of the map, under its lock, which is let go",
-	    API_LATER(API_ALL)),
+    API_ROW(p4_p8_submap, "P4, P8: a submap in the range is INVALID_ARGUMENT", API_ALL),
+    API_ROW(p5_one_change, "P5: one change of the map, under its lock, which is let go", API_ALL),
     API_ROW(p7_success, "P7: SUCCESS: holes, nothing at all, an empty range first of all", API_ALL),
     API_ROW(p9_beyond_max, "P9: beyond a maximum is PROTECTION_FAILURE", API_ALL),
     API_ROW(p10_wxorx, "P10: W and X on a W^X map is PROTECTION_FAILURE", API_ALL),
@@ -305,8 +304,7 @@ static const struct api_test protect_tests[] = {
     API_ROW(p15_then_above, "P15: above a lowered maximum is PROTECTION_FAILURE", API_ALL),
     API_ROW(p16_both, "P16: both at once", API_ALL),
     API_ROW(p17_later_error, "P17: an error from a later entry leaves earlier ones alone", API_ALL),
-    API_ROW(protect_first_offender, "the first offender in address order decides",
-	    API_LATER(API_ALL)),
+    API_ROW(protect_first_offender, "the first offender in address order decides", API_ALL),
     API_ROW(protect_grows_down, "GROWSDOWN begins where the mapping begins", API_BOTH),
 };
 
