@@ -79,6 +79,16 @@ tess_map_limit(const struct tess_map *map, const struct tess_entry *e, uint64_t 
 	return TESS_OK;
 }
 
+/* insert_begin: a place is looked for everywhere, but only what is free is changed: somebody's wiring is not. */
+static void
+insert_begin(struct tess_map_edit *ed, struct tess_map *map, const struct tess_map_new *n)
+{
+	if (n->place == TESS_PLACE_ANY)
+		tess_map_edit_begin_rank(ed, map, map->min, map->max, TESS_RANK_LEAF);
+	else
+		tess_map_edit_begin(ed, map, n->addr, n->addr + n->len);
+}
+
 /* insert_may: does the map want such a mapping at all? */
 static enum tess_err
 insert_may(const struct tess_map *map, const struct tess_map_new *n)
@@ -157,7 +167,6 @@ insert_commit(struct tess_map_edit *ed, struct tess_strip *strip, const struct t
 enum tess_err
 tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out)
 {
-	tess_va whole = n->place == TESS_PLACE_ANY ? map->min : n->addr;
 	struct tess_map_edit ed;
 	struct tess_strip strip;
 	struct tess_entry e;
@@ -165,8 +174,7 @@ tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out
 	enum tess_err err;
 	tess_va start;
 
-	tess_map_edit_begin(&ed, map, whole,
-			    n->place == TESS_PLACE_ANY ? map->max : n->addr + n->len);
+	insert_begin(&ed, map, n);
 	tess_map_strip_begin(&strip);
 	err = insert_may(map, n);
 	if (err == TESS_OK)

@@ -138,6 +138,23 @@ wire_fits(struct tess_map *map, tess_va start, tess_va end, uint64_t limit)
 	return limit == UINT64_MAX || map->locked - over.locked + over.bytes <= limit;
 }
 
+/* wire_join: neighbours that came while a mark kept them apart join now. */
+static void
+wire_join(struct tess_map_edit *ed, tess_va start, tess_va end)
+{
+	const tess_va at[] = {start - 1, start, end - 1, end};
+	struct tess_map *map = ed->map;
+
+	for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		const struct tess_entry *e = NULL;
+
+		if (at[i] >= map->min && at[i] < map->max)
+			e = tess_map_lookup_rcu(map, at[i]);
+		if (e != NULL)
+			tess_map_remerge(ed, e->range.start, e->range.end);
+	}
+}
+
 enum tess_err
 tess_map_wire_end(struct tess_map *map, tess_va start, tess_va end, unsigned how, uint64_t limit,
 		  enum tess_wire_end done) TESS_NO_ANALYSIS
@@ -155,6 +172,7 @@ tess_map_wire_end(struct tess_map *map, tess_va start, tess_va end, unsigned how
 	wire_mark(map, start, end, 0);
 	if (done == TESS_WIRE_DONE && err == TESS_OK)
 		tess_map_edit_commit(&ed);
+	wire_join(&ed, start, end);
 	tess_map_edit_end(&ed);
 	tess_mutex_unlock(&map->wiring, TESS_RANK_WIRING);
 	return err;
