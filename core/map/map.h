@@ -324,6 +324,9 @@ struct tess_map_limits {
 	uint64_t locked; /* locked: EAGAIN */
 };
 
+/* tess_map_over: what of [start, end) is mapped, and counts as data and as locked. */
+void tess_map_over(struct tess_map *map, tess_va start, tess_va end, struct tess_map_limits *over);
+
 /* What a new mapping is; range.start and .end, object (the caller's reference is borrowed), ... */
 struct tess_map_new {
 	uint64_t len;

@@ -66,13 +66,7 @@ void tess_map_strip(struct tess_strip *s, struct tess_map_edit *ed, tess_va star
 		    enum tess_wipe how);
 void tess_map_strip_end(struct tess_strip *s);
 
-/*
- * map.c: limits.
- *
- * tess_map_over: what of [start, end) is mapped, and counts as data and as locked.
- * tess_map_limit: may `len` bytes like `e` come, when `less` goes?  ENOMEM, or EAGAIN for locked.
- */
-void tess_map_over(struct tess_map *map, tess_va start, tess_va end, struct tess_map_limits *over);
+/* map.c: tess_map_limit: may `len` bytes like `e` come, when `less` goes?  ENOMEM, or EAGAIN for locked. */
 TESS_MUST_CHECK enum tess_err tess_map_limit(const struct tess_map *map, const struct tess_entry *e,
 					     uint64_t len, const struct tess_map_limits *less,
 					     const struct tess_map_limits *limits);

@@ -69,6 +69,13 @@ mmap_wire(struct tess_space *sp, const struct tess_map_new *n, tess_va start)
 		   : TESS_OK;
 }
 
+/* mmap_raised: a limit, for as long as what goes is counted beside what comes. */
+static uint64_t
+mmap_raised(uint64_t limit, uint64_t by)
+{
+	return limit > UINT64_MAX - by ? UINT64_MAX : limit + by;
+}
+
 /* mmap_made: what a new mapping gets at once. */
 static enum tess_err
 mmap_made(struct tess_space *sp, const struct tess_mmap_plan *p, tess_va start)
@@ -79,6 +86,46 @@ mmap_made(struct tess_space *sp, const struct tess_mmap_plan *p, tess_va start)
 	if (p->a.flags & TESS_MAP_PREFAULT_READ)
 		mmap_prefault(sp, &p->n, start);
 	return TESS_OK;
+}
+
+/*
+ * mmap_rewire: MAP_WIRED where something is mapped: made and brought in elsewhere, then moved there in one stroke,
+ * so that what was there stays when the pages cannot be had (D8).
+ */
+static enum tess_err
+mmap_rewire(struct tess_space *sp, const struct tess_map_new *n, tess_va *start)
+{
+	struct tess_map_new aside = *n;
+	struct tess_map_limits over;
+	enum tess_err e = tess_map_going(&sp->map, n->addr, n->addr + n->len, TESS_HOLES_SKIP);
+	tess_va made;
+
+	if (e != TESS_OK)
+		return e;
+	tess_map_over(&sp->map, n->addr, n->addr + n->len, &over);
+	aside.place = TESS_PLACE_ANY;
+	aside.addr = 0;
+	aside.limits.bytes = mmap_raised(aside.limits.bytes, over.bytes);
+	aside.limits.data = mmap_raised(aside.limits.data, over.data);
+	aside.limits.locked = mmap_raised(aside.limits.locked, over.locked);
+	e = tess_map_insert(&sp->map, &aside, &made);
+	if (e == TESS_OK)
+		e = mmap_wire(sp, n, made);
+	if (e != TESS_OK)
+		return e;
+	e = tess_map_move(&sp->map, made, n->len, n, TESS_MOVE_UNMAP, TESS_MOVE_ALL, start);
+	if (e != TESS_OK &&
+	    tess_map_remove(&sp->map, made, made + n->len, TESS_HOLES_SKIP) != TESS_OK)
+		tess_history("mmap: what was made aside stays", made, n->len, 0);
+	return e;
+}
+
+static bool
+mmap_is_rewired(struct tess_space *sp, const struct tess_mmap_plan *p)
+{
+	return (p->a.flags & TESS_MAP_LOCKED) && sp->rules->mmap_wired &&
+	       p->n.place == TESS_PLACE_FIXED &&
+	       tess_map_any(&sp->map, p->n.addr, p->n.addr + p->n.len);
 }
 
 /* mmap_insert: the object, the place, the insertion; errors in the personality's words. */
@@ -92,10 +139,13 @@ mmap_insert(struct tess_space *sp, struct tess_mmap_plan *p, tess_va *start)
 	if (p->n.place == TESS_PLACE_ANY)
 		tess_mmap_place(sp, &p->a, &p->n);
 	e = mmap_object(p, &made);
-	if (e == TESS_OK)
+	if (e == TESS_OK && mmap_is_rewired(sp, p)) {
+		e = mmap_rewire(sp, &p->n, start);
+	} else if (e == TESS_OK) {
 		e = tess_map_insert(&sp->map, &p->n, start);
-	if (e == TESS_OK)
-		e = mmap_made(sp, p, *start);
+		if (e == TESS_OK)
+			e = mmap_made(sp, p, *start);
+	}
 	if (made != NULL)
 		tess_object_unref(made);
 	if (e == TESS_EEXIST)

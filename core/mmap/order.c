@@ -445,7 +445,7 @@ order_seed(struct tess_space *sp, struct tess_mmap_plan *p)
 		return e; /* S29 */
 	if (!tess_page_aligned(a->off))
 		return TESS_EINVAL; /* S30 */
-	if (!p->anon && a->off > INT64_MAX - p->n.len)
+	if (!p->anon && (p->n.len > INT64_MAX || a->off > INT64_MAX - p->n.len))
 		return sp->rules->mmap_wrap;
 	plan_entry_flags(p);
 	return plan_locked(sp, p) == TESS_OK ? TESS_OK : TESS_ENOMEM;
