@@ -70,6 +70,8 @@ struct conform {
 	struct tess_space *core; /* NULL: the model alone */
 	struct model *model;
 	struct model_space *ms;
+	struct tess_space *other_core; /* a row that forks: the relative that is not looked at */
+	struct model_space *other_ms;
 	struct tess_handle object[OBJECT_COUNT];
 	tess_va heap_end; /* RLIMIT_DATA above the heap's start, when a row sets it */
 	char why[4096];   /* what differs between core and model; empty: nothing */

@@ -85,6 +85,10 @@ side_close(struct conform *c)
 		return; /* the pool is forgotten as a whole */
 	env_leave(c->core);
 	tess_space_destroy(c->core);
+	if (c->other_core != NULL) {
+		env_leave(c->other_core);
+		tess_space_destroy(c->other_core);
+	}
 	for (unsigned i = 0; i < OBJECT_COUNT; i++)
 		tess_object_unref(c->object[i].object);
 	env_check(NULL, 0);
@@ -362,6 +366,8 @@ cell_run(const struct table *t, const struct row *row, enum env_isa isa, enum te
 	effect_print(effect, before, &after);
 	if (c.core != NULL)
 		env_check(&c.core, 1);
+	if (c.other_core != NULL)
+		env_check(&c.other_core, 1);
 	text_add(why, "%s", c.why);
 	side_close(&c);
 }
