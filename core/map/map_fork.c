@@ -44,7 +44,7 @@ fork_entry(struct tess_map *child, const struct tess_entry *e, struct tess_entry
 			    e->amap->shared); /* fork_share_private() saw to it */
 		return true;
 	case TESS_INHERIT_ZERO:
-		to->flags &= (uint32_t)~TESS_ENTRY_GUARDED;
+		to->flags &= (uint32_t) ~(TESS_ENTRY_GUARDED | TESS_ENTRY_DEVICE);
 		to->object = NULL;
 		to->off = 0;
 		break;
