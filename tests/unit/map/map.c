@@ -449,6 +449,128 @@ map_move_over_pages_of_the_same_amap(void **state)
 	child_end();
 }
 
+static void
+guard(unsigned page, unsigned n)
+{
+	assert_int_equal(
+	    tess_map_discard(&map, at(page), at(page + n), TESS_ONLY_ANY, TESS_ENTRY_GUARDED),
+	    TESS_OK);
+	tess_map_check(&map);
+}
+
+/* Parts of a mapping that are guarded move with it, and stay where they were in it. */
+static void
+map_move_takes_guards_along(void **state)
+{
+	struct tess_entry whole;
+
+	(void)state;
+	insert(10, 8, RW);
+	insert(18, 2, R);
+	for (unsigned i = 10; i < 18; i++)
+		fill(i, i);
+	guard(12, 2);
+	EXPECT(&map, "a-crw c-erw e-12rw 12-14r");
+	assert_true(tess_map_mapping_rcu(&map, at(10), &whole));
+	assert_int_equal(whole.range.end, at(18));
+	moves(11, 5, 40, 7, TESS_MOVE_UNMAP);
+	EXPECT(&map, "a-brw 10-12rw 12-14r 28-29rw 29-2brw 2b-2frw");
+	assert_true(entry(41)->flags & TESS_ENTRY_GUARDED);
+	assert_true(entry(42)->flags & TESS_ENTRY_GUARDED);
+	assert_false(entry(43)->flags & TESS_ENTRY_GUARDED);
+	assert_int_equal(number(40), 11);
+	assert_int_equal(number(44), 15);
+	moves(40, 3, 60, 3, TESS_MOVE_KEEP_EMPTY);
+	EXPECT(&map, "a-brw 10-12rw 12-14r 28-2frw 3c-3drw 3d-3frw");
+	assert_int_equal(number(44), 15);
+	assert_int_equal(number(40), 0);
+	moves(61, 2, 80, 4, TESS_MOVE_UNMAP); /* what is new behind a guard is not guarded */
+	EXPECT(&map, "a-brw 10-12rw 12-14r 28-2frw 3c-3drw 50-52rw 52-54rw");
+	assert_int_equal(tess_map_extend(&map, at(84), at(85), &no_limits), TESS_OK);
+	EXPECT(&map, "a-brw 10-12rw 12-14r 28-2frw 3c-3drw 50-52rw 52-55rw");
+}
+
+/* Several mappings at once: each keeps what it is; a shorter target forgets the rest. */
+static void
+map_move_of_several(void **state)
+{
+	(void)state;
+	insert(10, 4, RW);
+	insert_object(14, 2, 3 * PAGE, TESS_ENTRY_SHARED);
+	insert(16, 4, R);
+	for (unsigned i = 10; i < 14; i++)
+		fill(i, i);
+	fill(17, 17);
+	fill(18, 18);
+	move_what = TESS_MOVE_ALL;
+	moves(12, 7, 42, 7, TESS_MOVE_UNMAP);
+	EXPECT(&map, "a-crw 13-14r 2a-2crw 2c-2erws 2e-31r");
+	assert_int_equal(number(42), 12);
+	assert_int_equal(number(47), 17);
+	assert_int_equal(entry(44)->off, 3 * PAGE);
+	moves(42, 7, 60, 3, TESS_MOVE_UNMAP);
+	EXPECT(&map, "a-crw 13-14r 3c-3erw 3e-3frws");
+	assert_int_equal(number(61), 13);
+	assert_int_equal(tess_amap_count(map.home, 0, (uint64_t)1 << 52), 4);
+	move_from = 10;
+	move_n = 11; /* a hole in it */
+	assert_int_equal(move_once(), TESS_EFAULT);
+	move_what = TESS_MOVE_ONE;
+	move_from = 60;
+	move_n = move_to_n = 3;
+	assert_int_equal(move_once(), TESS_EFAULT);
+}
+
+static void
+map_move_refuses(void **state)
+{
+	(void)state;
+	insert(10, 4, RW);
+	insert(20, 2, R);
+	assert_int_equal(tess_map_mark(&map, at(21), at(22), TESS_ENTRY_IMMUTABLE, 0, TESS_ONLY_ANY,
+				       TESS_HOLES_REFUSE, UINT64_MAX),
+			 TESS_OK);
+	move_source_is = TESS_MOVE_UNMAP;
+	move_from = 10;
+	move_n = move_to_n = 2;
+	move_to = 20;
+	assert_int_equal(move_once(), TESS_EPERM); /* in the target */
+	move_from = 21;
+	move_n = move_to_n = 1;
+	move_to = 40;
+	assert_int_equal(move_once(), TESS_EPERM);
+	EXPECT(&map, "a-erw 14-15r 15-16r");
+}
+
+/* ---- DONATE ---- */
+
+static void
+map_fork_donates(void **state)
+{
+	(void)state;
+	insert(10, 6, RW);
+	insert_object(20, 2, 0, TESS_ENTRY_SHARED);
+	for (unsigned i = 10; i < 16; i++)
+		fill(i, i);
+	assert_int_equal(
+	    tess_map_inherit(&map, at(12), at(14), TESS_INHERIT_DONATE, TESS_HOLES_REFUSE),
+	    TESS_OK);
+	assert_int_equal(
+	    tess_map_inherit(&map, at(21), at(22), TESS_INHERIT_DONATE, TESS_HOLES_REFUSE),
+	    TESS_OK);
+	fails(fork_once);
+	EXPECT(&map, "a-crw e-10rw 14-15rws");
+	EXPECT(&child, "a-crw c-erw e-10rw 14-15rws 15-16rw");
+	assert_int_equal(number_in(&child, 13), 13);
+	assert_int_equal(number_in(&child, 10), 10);
+	assert_int_equal(number(15), 15);
+	assert_int_equal(tess_amap_count(map.home, 0, (uint64_t)1 << 52), 4);
+	assert_false(tess_pmap_extract(map.pmap, at(12), NULL, NULL));
+	tess_map_check(&map);
+	tess_map_check(&child);
+	child_end();
+}
+
 int
 main(void)
 {
@@ -471,6 +593,10 @@ main(void)
 	    MAP_TEST(map_move_keeps_the_source_empty),
 	    MAP_TEST(map_move_of_an_object),
 	    MAP_TEST(map_move_over_pages_of_the_same_amap),
+	    MAP_TEST(map_move_takes_guards_along),
+	    MAP_TEST(map_move_of_several),
+	    MAP_TEST(map_move_refuses),
+	    MAP_TEST(map_fork_donates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
