@@ -30,6 +30,7 @@
 struct fail_counts {
 	struct tess_space_counts space[API_SPACES];
 	uint64_t sum[API_SPACES]; /* apart: of areas and private pages */
+	struct tess_account account;
 };
 
 struct fail_state {
@@ -83,6 +84,7 @@ fail_sum_space(struct tess_space *sp)
 static void
 fail_count(struct api *t, struct fail_counts *c)
 {
+	tess_account_get(&c->account);
 	for (unsigned i = 0; i < t->nspaces; i++) {
 		if (t->core[i] == NULL)
 			continue;
@@ -97,13 +99,16 @@ fail_counts_same(struct api *t, const struct api_call *c, const struct fail_coun
 		 const struct fail_counts *b)
 {
 	/* without the model, what may have stayed done cannot be told */
-	bool pages = t->apart && c->left != API_LEFT_NOTHING;
-	bool all = pages && c->left != API_LEFT_PAGES;
+	bool pages = t->apart && c->left == API_LEFT_PAGES;
 
+	if (t->apart && (c->left == API_LEFT_PREFIX || c->left == API_LEFT_FIRST))
+		return true;
+	if (a->account.committed != b->account.committed || a->account.wired != b->account.wired)
+		return false;
 	for (unsigned i = 0; i < t->nspaces; i++) {
 		const struct tess_space_counts *x = &a->space[i], *y = &b->space[i];
 
-		if (t->core[i] != NULL && !all &&
+		if (t->core[i] != NULL &&
 		    (x->entries != y->entries || x->bytes != y->bytes ||
 		     (!pages && (x->anon != y->anon || a->sum[i] != b->sum[i])) ||
 		     x->locked != y->locked || x->data != y->data || x->charged != y->charged ||
@@ -116,6 +121,9 @@ fail_counts_same(struct api *t, const struct api_call *c, const struct fail_coun
 static bool
 fail_same(struct api *t)
 {
+	for (unsigned i = 0; i < t->nfiles; i++)
+		if (tess_object_size(t->file[i].object) != model_object_size(t->object[i]))
+			return false;
 	for (unsigned i = 0; i < t->nspaces; i++)
 		if (t->core[i] != NULL && !t->apart && !model_compare(t->mod[i], t->core[i]))
 			return false;
