@@ -4,7 +4,7 @@
  *
  * ROOM     map
  * OWNS     struct tess_map, struct tess_entry
- * LOCKS    the index's writer lock (10; 11 for a child at fork); below it shared amap, chunk, pmap
+ * LOCKS    wiring (7), the index's writer lock (10; 11 for a second map); below it shared amap, chunk, pmap
  * CALLS    index, object, anon, pmap
  * NEVER    allocates frames, does I/O, reads a PTE
  * SLEEPS   waiting for another writer; before the first change only
