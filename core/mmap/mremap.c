@@ -121,7 +121,7 @@ remap_move(const struct remap *q, tess_va *out)
 {
 	struct tess_map_new n = {
 	    .len = q->new_len,
-	    .addr = q->flags & TESS_MREMAP_FIXED ? q->to : 0,
+	    .addr = q->moves ? q->to : 0, /* of DONTUNMAP alone: a hint */
 	    .place = q->flags & TESS_MREMAP_FIXED ? TESS_PLACE_FIXED : TESS_PLACE_ANY,
 	    .limits = tess_space_limits(q->sp),
 	};

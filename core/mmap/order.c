@@ -237,8 +237,8 @@ linux_type(const struct tess_rules *ru, struct tess_mmap_plan *p)
 		e = linux_mode(p);
 	if (e != TESS_OK || !(p->a.flags & TESS_MAP_GROWSDOWN))
 		return e;
-	if ((p->n.flags & TESS_ENTRY_SHARED) || (!p->anon && p->a.handle.kind != TESS_HANDLE_ZERO))
-		return TESS_EINVAL;
+	if ((p->n.flags & TESS_ENTRY_SHARED) || !p->anon)
+		return TESS_EINVAL; /* /dev/zero too */
 	p->n.flags |= TESS_ENTRY_GROWSDOWN;
 	return TESS_OK;
 }

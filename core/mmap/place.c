@@ -51,6 +51,15 @@ place_seed(const struct tess_space *sp, struct tess_map_new *n)
 		n->addr = sp->map.max; /* rounding it up must not wrap to the bottom */
 }
 
+/* place_linux: a hint is rounded down, and up to where the user range begins (round_hint_to_min() of that kernel). */
+static void
+place_linux(const struct tess_space *sp, struct tess_map_new *n)
+{
+	n->addr = tess_page_trunc(n->addr);
+	if (n->addr != 0 && n->addr < sp->map.min)
+		n->addr = sp->map.min;
+}
+
 tess_va
 tess_mmap_bound(const struct tess_map *map, const struct tess_mmap_args *a)
 {
@@ -82,4 +91,6 @@ tess_mmap_place(struct tess_space *sp, const struct tess_mmap_args *a, struct te
 		place_bsd(sp, a, n);
 	else if (sp->rules->order == TESS_ORDER_SEED)
 		place_seed(sp, n);
+	else if (sp->rules->hint_down)
+		place_linux(sp, n);
 }

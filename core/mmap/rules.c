@@ -88,6 +88,7 @@ const struct tess_rules tess_rules[TESS_PERSONALITY_COUNT] = {
 	    .mmap_low = TESS_EPERM,
 	    .mmap_high = TESS_ENOMEM,
 	    .mmap_conflict = TESS_EEXIST,
+	    .hint_down = true,
 	    .munmap_len0 = TESS_EINVAL,
 	    .mprotect_bits = TESS_EINVAL,
 	    .prot_known = TESS_PROT_ALL | 8, /* PROT_SEM */

@@ -53,6 +53,7 @@ struct tess_rules {
 	enum tess_err mmap_low;      /* fixed below the user range */
 	enum tess_err mmap_high;     /* fixed beyond it */
 	enum tess_err mmap_conflict; /* FIXED_NOREPLACE over a mapping */
+	bool hint_down;              /* a hint is rounded down, not up */
 	bool mmap_wired;             /* LOCKED whose pages cannot be had is undone */
 	/* munmap, mprotect, minherit */
 	enum tess_err munmap_len0;

@@ -128,6 +128,14 @@ API_TEST(mmap_hint)
 	EXPECT(va >= BASE + 4 * PAGE || va + 4 * PAGE <= BASE);
 }
 
+API_TEST(mmap_hint_inside)
+{
+	tess_va va;
+
+	EXPECT_OK(t_anon(t, BASE + 0x702, PAGE, TESS_PROT_READ, TESS_MAP_PRIVATE, &va));
+	EXPECT_EQ(va, t->personality == TESS_PERSONALITY_LINUX ? BASE : BASE + PAGE);
+}
+
 API_TEST(mmap_populate)
 {
 	unsigned f = t_file(t, 4 * PAGE, 1);
@@ -180,6 +188,16 @@ API_TEST(mmap_growsdown_shared)
 	EXPECT_EQ(t_map(t, BASE, PAGE, TESS_PROT_READ | TESS_PROT_WRITE,
 			TESS_MAP_PRIVATE | TESS_MAP_FIXED | TESS_MAP_GROWSDOWN, f, 0, NULL),
 		  TESS_EINVAL);
+	EXPECT_EQ(t_mmap_args(t,
+			      &(struct tess_mmap_args){
+				  .addr = BASE,
+				  .len = PAGE,
+				  .prot = TESS_PROT_READ,
+				  .flags = TESS_MAP_PRIVATE | TESS_MAP_FIXED | TESS_MAP_GROWSDOWN,
+				  .handle = {.kind = TESS_HANDLE_ZERO,
+					     .mode = TESS_MODE_READ | TESS_MODE_WRITE}},
+			      NULL),
+		  TESS_EINVAL);
 }
 
 API_TEST(mmap_offset_linux)
@@ -222,6 +240,7 @@ static const struct api_test mmap_tests[] = {
     API_ROW(d1_mmap_private_device,
 	    "D1: a private writable mapping of a read-only device is refused", API_ALL),
     API_ROW(mmap_hint, "a free hint is taken; a taken one is not", API_ALL),
+    API_ROW(mmap_hint_inside, "a hint inside a page: linux rounds it down, posix up", API_BOTH),
     API_ROW(mmap_populate,
 	    "MAP_POPULATE: private writable pages become the space's own, others are only read",
 	    API_BOTH),

@@ -146,6 +146,10 @@ API_TEST(mremap_dontunmap)
 	EXPECT_EQ(b, 0x71);
 	EXPECT_OK(t_load(t, BASE + PAGE, &b));
 	EXPECT_EQ(b, 0);
+	/* Without FIXED the new address is a hint. */
+	EXPECT_OK(t_mremap(t, BASE, PAGE, PAGE, TESS_MREMAP_MAYMOVE | TESS_MREMAP_DONTUNMAP,
+			   BASE + 16 * PAGE, &va));
+	EXPECT_EQ(va, BASE + 16 * PAGE);
 }
 
 API_TEST(mremap_forked)

@@ -197,7 +197,7 @@ linux_check_mapping(const struct model_rules *ru, const struct tess_mmap_args *a
 	if (e != TESS_OK)
 		return e;
 	if ((a->flags & TESS_MAP_GROWSDOWN) != 0) {
-		if (shared || (!anon && a->handle.kind != TESS_HANDLE_ZERO))
+		if (shared || !anon)
 			return TESS_EINVAL;
 		q->run.flags |= TESS_AREA_GROWSDOWN;
 	}
