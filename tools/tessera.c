@@ -24,6 +24,7 @@ static const struct tool_command tool_commands[] = {
     {"dump", cmd_dump, "run a program and show its address spaces: a listing or a drawing"},
     {"replay", cmd_replay, "replay recorded traces and compare every snapshot"},
     {"record", cmd_record, "record a trace of a program (Linux x86_64)"},
+    {"diff-host", cmd_diff_host, "random programs on the core and on this computer's kernel"},
 };
 
 static void
@@ -33,7 +34,7 @@ tool_usage(FILE *f)
 		   "\n"
 		   "commands:\n");
 	for (size_t i = 0; i < sizeof(tool_commands) / sizeof(tool_commands[0]); i++)
-		fprintf(f, "  %-8s %s\n", tool_commands[i].name, tool_commands[i].about);
+		fprintf(f, "  %-10s %s\n", tool_commands[i].name, tool_commands[i].about);
 	fprintf(f,
 		"\n"
 		"  tessera COMMAND --help   the options of one command\n"

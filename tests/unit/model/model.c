@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * model.c: the model alone, by expectations written by hand.  Its linux row is also held against a real kernel
- * (host_kernel.c); these tests are about what no kernel shows: posix, minherit, adopted answers, bookkeeping.
+ * model.c: the model alone, by expectations written by hand.  `tessera diff-host` holds the core's linux row against a
+ * real kernel; these tests are about what no kernel shows: posix, minherit, adopted answers, bookkeeping.
  */
 #include <setjmp.h>
 #include <stdarg.h>
