@@ -191,6 +191,20 @@ API_TEST(mlock_all)
 	EXPECT_EQ(t_anon_count(t), 3);
 }
 
+API_TEST(mlock_all_bsd)
+{
+	EXPECT_OK(t_anon(t, BASE, 2 * PAGE, RW, PFIX, NULL));
+	EXPECT_OK(t_mlockall(t, TESS_MCL_CURRENT | TESS_MCL_FUTURE));
+	EXPECT_EQ(t_anon_count(t), 2);
+	EXPECT_OK(t_anon(t, BASE + 8 * PAGE, PAGE, RW, PFIX, NULL));
+	EXPECT_EQ(t_counts(t).locked, 3 * PAGE);
+	EXPECT_EQ(t_anon_count(t), 3);
+	EXPECT_OK(t_munlockall(t));
+	EXPECT_EQ(t_counts(t).locked, 0);
+	EXPECT_OK(t_anon(t, BASE + 9 * PAGE, PAGE, RW, PFIX, NULL));
+	EXPECT_EQ(t_anon_count(t), 3);
+}
+
 API_TEST(mlock_fork)
 {
 	struct tess_space_counts n;
@@ -221,6 +235,7 @@ static const struct api_test mlock_tests[] = {
     API_ROW(mlock_nesting, "locks do not nest", API_ALL),
     API_ROW(mlock_onfault, "MLOCK_ONFAULT brings nothing in", API_ALL),
     API_ROW(mlock_all, "mlockall CURRENT and FUTURE, munlockall", API_BOTH),
+    API_ROW(mlock_all_bsd, "mlockall without ONFAULT, munlockall", API_ALL),
     API_ROW(mlock_fork, "locks are not inherited", API_ALL),
 };
 

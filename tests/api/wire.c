@@ -212,6 +212,64 @@ API_TEST(extract_to_another)
 	EXPECT_EQ(b, 7);
 }
 
+/* ---- Places and flags ---- */
+
+API_TEST(find_and_reserve)
+{
+	struct tess_map *map = tess_space_map(t->sp);
+	struct tess_place p = {.len = 2 * PAGE, .min = BASE, .max = BASE + 8 * PAGE};
+	tess_va va = 0;
+
+	EXPECT_OK(t_anon(t, BASE + 2 * PAGE, 4 * PAGE, RW, PFIX, NULL));
+	t_apart(t);
+	EXPECT_EQ(tess_map_findspace(map, &p, &va), OK);
+	EXPECT_EQ(va, BASE + 6 * PAGE);
+	p.policy = TESS_PLACE_BOTTOMUP;
+	EXPECT_EQ(tess_map_findspace(map, &p, &va), OK);
+	EXPECT_EQ(va, BASE);
+	p.policy = TESS_PLACE_HINT;
+	p.hint = BASE + PAGE;
+	EXPECT_EQ(tess_map_findspace(map, &p, &va), TESS_KERN_NO_SPACE);
+	p.hint = BASE;
+	EXPECT_EQ(T_KERN(t, "reserve", API_LEFT_NOTHING, tess_map_reserve(map, &p, &va)), OK);
+	EXPECT_EQ(t_area(t, BASE).flags & TESS_AREA_GUARD, TESS_AREA_GUARD);
+	EXPECT_EQ(tess_map_findspace(map, &p, &va), TESS_KERN_NO_SPACE);
+	p.len = 0;
+	EXPECT_EQ(tess_map_findspace(map, &p, &va), TESS_KERN_INVALID_ARGUMENT);
+	p.len = PAGE;
+	p.align = 3 * PAGE;
+	EXPECT_EQ(tess_map_findspace(map, &p, &va), TESS_KERN_INVALID_ARGUMENT);
+}
+
+API_TEST(submap_own_entries)
+{
+	struct tess_map *map = tess_space_map(t->sp), *sub = NULL;
+	struct tess_place p = {.len = 2 * PAGE, .hint = BASE + 2 * PAGE, .policy = TESS_PLACE_HINT};
+	tess_va va = 0;
+	uint8_t b = 1;
+
+	t_apart(t);
+	EXPECT_EQ(T_KERN(t, "submap_create", API_LEFT_NOTHING,
+			 tess_map_submap_create(map, BASE, BASE + 8 * PAGE, &sub)),
+		  OK);
+	EXPECT_EQ(t_load(t, BASE + 2 * PAGE, &b), TESS_SIGSEGV);
+	EXPECT_EQ(T_KERN(t, "make", API_LEFT_NOTHING,
+			 tess_map_make(sub, &p, RW, RWX, TESS_MAP_PRIVATE, NULL, 0, &va)),
+		  OK);
+	EXPECT_EQ(va, BASE + 2 * PAGE);
+	EXPECT_OK(t_store(t, va, 7));
+	EXPECT_OK(t_load(t, va, &b));
+	EXPECT_EQ(b, 7);
+	EXPECT_EQ(t_munmap(t, BASE, 8 * PAGE), TESS_EINVAL);
+	EXPECT_EQ(T_KERN(t, "submap_destroy", API_LEFT_NOTHING, tess_map_submap_destroy(sub)),
+		  TESS_KERN_INVALID_ARGUMENT); /* not empty */
+	EXPECT_EQ(
+	    T_KERN(t, "unmake", API_LEFT_NOTHING, tess_map_unmake(sub, BASE, BASE + 8 * PAGE)), OK);
+	EXPECT_EQ(t_load(t, va, &b), TESS_SIGSEGV);
+	EXPECT_EQ(T_KERN(t, "submap_destroy", API_LEFT_NOTHING, tess_map_submap_destroy(sub)), OK);
+	EXPECT_OK(t_anon(t, BASE, 8 * PAGE, RW, PFIX, NULL));
+}
+
 /* ---- The identity of a byte ---- */
 
 API_TEST(voaddr)
@@ -246,6 +304,8 @@ static const struct api_test wire_tests[] = {
     API_ROW(extract_ways, "extract: share, copy, reserve, move; holes stay holes", API_ALL),
     API_ROW(extract_refuses, "extract: alignment, nothing there, immutable", API_ALL),
     API_ROW(extract_to_another, "extract: from one space to another", API_ALL),
+    API_ROW(find_and_reserve, "findspace and reserve", API_ALL),
+    API_ROW(submap_own_entries, "a submap: its entries decide, the parent's calls refuse", API_ALL),
     API_ROW(voaddr, "two addresses of one byte compare equal", API_ALL),
 };
 
