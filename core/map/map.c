@@ -208,7 +208,7 @@ tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out
 	tess_map_place_took(map, start, start + n->len);
 	if (TESS_UNLIKELY(n->sub != NULL))
 		map->subs++;
-	if (n->place == TESS_PLACE_ANY)
+	if (n->place == TESS_PLACE_ANY && TESS_UNLIKELY(tess_load_relaxed(&map->flags) != 0))
 		tess_map_place_chosen(map, start, start + n->len);
 	*out = start;
 out:

@@ -135,7 +135,11 @@ struct tess_place {
 		TESS_PLACE_SUPER /* 2 MiB aligned if there is such a place, else as `align` says, top down */
 	} policy;
 };
-/* tess_map_findspace: a free range; a hint when others write.  NO_SPACE; INVALID_ARGUMENT align, len 0. */
+/*
+ * tess_map_findspace: a free range; a hint when others write.  NO_SPACE; INVALID_ARGUMENT align, len 0.
+ *
+ * => the map's flags count, but for HINT: ASLR and QUARANTINE in either direction, BOTTOMUP turns TOPDOWN round
+ */
 enum tess_kern tess_map_findspace(struct tess_map *map, const struct tess_place *p, tess_va *out);
 /* tess_map_reserve: find it and keep it: a guard entry, replaced by what is mapped FIXED there. */
 enum tess_kern tess_map_reserve(struct tess_map *map, const struct tess_place *p, tess_va *out);
@@ -148,6 +152,7 @@ enum tess_kern tess_map_reserve(struct tess_map *map, const struct tess_place *p
  * tess_map_submap_destroy: gives the range back.  The submap is empty: INVALID_ARGUMENT else.
  *
  * => INVALID_ARGUMENT the range is not free, not inside the parent, or the parent is a submap itself
+ * => exec and exit of the parent's space end its submaps with all that is in them
  * => mprotect, msync, munmap, mincore ... of the parent over a submap are errors; fork leaves a hole
  */
 enum tess_kern tess_map_submap_create(struct tess_map *parent, tess_va start, tess_va end,
@@ -160,6 +165,7 @@ enum tess_kern tess_map_submap_destroy(struct tess_map *submap);
  *
  * => make: `p` says where; NO_SPACE; INVALID_ARGUMENT; PROTECTION_FAILURE WXORX, prot beyond maxprot
  * => flags: TESS_MAP_SHARED or TESS_MAP_PRIVATE, and TESS_MAP_FIXED: replace what is at p->hint
+ * => WIREFUTURE: the mapping is locked; its pages come as they are touched
  */
 enum tess_kern tess_map_make(struct tess_map *map, const struct tess_place *p, tess_prot prot,
 			     tess_prot maxprot, unsigned flags, struct tess_object *object,
@@ -170,7 +176,7 @@ enum tess_kern tess_map_unmake(struct tess_map *map, tess_va start, tess_va end)
 
 enum tess_extract {
 	TESS_EXTRACT_MOVE,    /* source forgets it */
-	TESS_EXTRACT_COPY,    /* as a fork would: private from here on */
+	TESS_EXTRACT_COPY,    /* as a fork would: private from here on, shared mappings too */
 	TESS_EXTRACT_SHARE,   /* stores of either are seen by both, private memory too */
 	TESS_EXTRACT_RESERVE, /* only the place: guard entries of the same layout */
 };
@@ -179,7 +185,7 @@ enum tess_extract {
  *
  * => src and dst may be one map (not overlapping)
  * => NO_SPACE; INVALID_ADDRESS nothing mapped there; INVALID_ARGUMENT alignment, a submap, *to is not free;
- *    PROTECTION_FAILURE MOVE of what is immutable
+ *    PROTECTION_FAILURE MOVE of what is immutable, W and X into a WXORX map
  */
 enum tess_kern tess_map_extract(struct tess_map *src, tess_va start, uint64_t len,
 				struct tess_map *dst, tess_va *to, enum tess_extract how);
