@@ -108,7 +108,14 @@ mmap_rewire(struct tess_space *sp, const struct tess_map_new *n, tess_va *start)
 	aside.limits.bytes = mmap_raised(aside.limits.bytes, over.bytes);
 	aside.limits.data = mmap_raised(aside.limits.data, over.data);
 	aside.limits.locked = mmap_raised(aside.limits.locked, over.locked);
+	aside.lo = n->addr + n->len; /* holes of the target are not aside */
+	aside.hi = sp->map.max;
 	e = tess_map_insert(&sp->map, &aside, &made);
+	if (e == TESS_ENOMEM) {
+		aside.lo = sp->map.min;
+		aside.hi = n->addr;
+		e = tess_map_insert(&sp->map, &aside, &made);
+	}
 	if (e == TESS_OK)
 		e = mmap_wire(sp, n, made);
 	if (e != TESS_OK)
