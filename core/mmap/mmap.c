@@ -35,7 +35,7 @@ tess_mmap_fill(struct tess_space *sp, const struct tess_mmap_args *a, const stru
 	if (flags & TESS_ENTRY_LOCKED)
 		fill = true;
 	if (fill && !(flags & TESS_ENTRY_ONFAULT) &&
-	    tess_map_populate(&sp->map, start, start + n->len) != TESS_OK)
+	    tess_map_populate(&sp->map, start + n->gap, start + n->len) != TESS_OK)
 		tess_history("mmap: not all of it could be populated", start, n->len, 0);
 }
 
