@@ -360,6 +360,23 @@ known_zero_file(const struct diff_case *c)
 	       c->st->err == EINVAL && (c->what == DIFF_IN_RESULT || c->what == DIFF_IN_ATTRIBUTES);
 }
 
+/* Sealed: is there a private mapping of a file in the range? */
+static bool
+known_seal_clean(const struct diff_case *c)
+{
+	if (!known_call(c, CALL_MADVISE) || !known_had(c, CALL_MSEAL) ||
+	    !known_core_is(c, TESS_EPERM))
+		return false;
+	for (uint32_t i = 0; i < c->before->n; i++) {
+		const struct diff_area *a = &c->sh->area[c->before->at + i];
+
+		if (a->object != 0 && (a->flags & TESS_AREA_SHARED) == 0 &&
+		    a->end > c->st->arg[0] && a->start < c->st->arg[0] + c->st->arg[1])
+			return true;
+	}
+	return false;
+}
+
 static bool
 known_collapse(const struct diff_case *c)
 {
@@ -442,6 +459,11 @@ const struct diff_known diff_known[] = {
      "madvise: COLLAPSE looks for holes, and has nothing to do in less than 2 MiB; the core has no "
      "superpages: EINVAL",
      false, known_collapse},
+    {"seal-clean", NULL,
+     "madvise: a sealed private mapping of a file that never had a private page has nothing to "
+     "lose, and the kernel lets "
+     "discarding pass; the core answers EPERM",
+     true, known_seal_clean},
     {"round-wraps", NULL,
      "mlock, munlock, msync: a length that wraps when it is rounded up counts as what is left, "
      "nothing or a page; on the core it is an error (D6)",
