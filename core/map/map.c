@@ -198,7 +198,7 @@ tess_map_insert(struct tess_map *map, const struct tess_map_new *n, tess_va *out
 	tess_entry_charge(&e);
 	err = tess_map_limit(map, &e, n->len, &over, &n->limits);
 	if (err == TESS_OK && over.bytes != 0)
-		err = tess_map_strip_prepare(&strip, map, start, start + n->len);
+		err = tess_map_strip_prepare(&strip, &ed, start, start + n->len);
 	if (err != TESS_OK)
 		goto out;
 	err = insert_close(&ed, &e, n->gap);

@@ -238,7 +238,7 @@ extract_share(struct extract *x)
 	enum tess_err err = share_private(x);
 
 	if (err == TESS_OK && x->replaces)
-		err = tess_map_strip_prepare(&x->strip, x->dst, x->to, x->to + x->len);
+		err = tess_map_strip_prepare(&x->strip, x->de, x->to, x->to + x->len);
 	if (err == TESS_OK)
 		err = share_cover(x);
 	if (err == TESS_OK)

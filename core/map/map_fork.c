@@ -235,14 +235,14 @@ fork_next_donated(struct tess_map *map, tess_va *at)
 
 /* fork_donate_prepare: what taking the donated pages out of the parent needs. */
 static enum tess_err
-fork_donate_prepare(struct tess_map *map, struct tess_strip *strip)
+fork_donate_prepare(struct tess_map_edit *ped, struct tess_strip *strip)
 {
 	enum tess_err err = TESS_OK;
 	struct tess_entry *e;
-	tess_va at = map->min;
+	tess_va at = ped->map->min;
 
-	while (err == TESS_OK && (e = fork_next_donated(map, &at)) != NULL)
-		err = tess_map_strip_prepare(strip, map, e->range.start, e->range.end);
+	while (err == TESS_OK && (e = fork_next_donated(ped->map, &at)) != NULL)
+		err = tess_map_strip_prepare(strip, ped, e->range.start, e->range.end);
 	return err;
 }
 
@@ -285,7 +285,7 @@ tess_map_fork(struct tess_map *map, struct tess_map *child)
 	if (err == TESS_OK)
 		err = fork_anons(map, child, &strip.cover);
 	if (err == TESS_OK)
-		err = fork_donate_prepare(map, &strip);
+		err = fork_donate_prepare(&ped, &strip);
 	if (err == TESS_OK) {
 		fork_finish(map, &strip.cover, &ped.g);
 		tess_map_edit_commit(&ced);

@@ -171,13 +171,13 @@ move_prepare_more(struct tess_move *v)
 static enum tess_err
 move_prepare(struct tess_move *v)
 {
-	enum tess_err err = tess_map_strip_prepare(&v->strip, v->dst, v->to, v->to + v->to_len);
+	enum tess_err err = tess_map_strip_prepare(&v->strip, v->de, v->to, v->to + v->to_len);
 
 	if (err == TESS_OK)
 		err = tess_amap_move_prepare(v->src->home, v->from >> TESS_PAGE_SHIFT, v->dst->home,
 					     v->to >> TESS_PAGE_SHIFT, v->kept >> TESS_PAGE_SHIFT);
 	if (err == TESS_OK && v->from_len > v->kept)
-		err = tess_map_strip_prepare(&v->strip, v->src, v->from + v->kept,
+		err = tess_map_strip_prepare(&v->strip, v->se, v->from + v->kept,
 					     v->from + v->from_len);
 	if (err == TESS_OK)
 		err = move_prepare_more(v);

@@ -60,7 +60,7 @@ struct tess_strip {
 	struct tess_cover cover;
 };
 void tess_map_strip_begin(struct tess_strip *s);
-TESS_MUST_CHECK enum tess_err tess_map_strip_prepare(struct tess_strip *s, struct tess_map *map,
+TESS_MUST_CHECK enum tess_err tess_map_strip_prepare(struct tess_strip *s, struct tess_map_edit *ed,
 						     tess_va start, tess_va end);
 void tess_map_strip(struct tess_strip *s, struct tess_map_edit *ed, tess_va start, tess_va end,
 		    enum tess_wipe how);

@@ -27,7 +27,7 @@ strip_cut(const struct tess_entry *e, tess_va *start, tess_va *end)
 }
 
 enum tess_err
-tess_map_strip_prepare(struct tess_strip *s, struct tess_map *map, tess_va start, tess_va end)
+tess_map_strip_prepare(struct tess_strip *s, struct tess_map_edit *ed, tess_va start, tess_va end)
 {
 	struct tess_entry *e;
 
@@ -35,7 +35,7 @@ tess_map_strip_prepare(struct tess_strip *s, struct tess_map *map, tess_va start
 		tess_va lo = start, hi = end;
 		enum tess_err err;
 
-		e = tess_map_next_rcu(map, at);
+		e = tess_map_edit_next(ed, at);
 		if (e == NULL || e->range.start >= end)
 			break;
 		if (e->amap == NULL)
@@ -112,6 +112,19 @@ tess_map_going(struct tess_map *map, tess_va start, tess_va end, enum tess_holes
 	return TESS_OK;
 }
 
+/* remove_may: as tess_map_going(), by the holder; one entry around the whole range is the usual case. */
+static enum tess_err
+remove_may(struct tess_map_edit *ed, const struct tess_entry *first, tess_va start, tess_va end,
+	   enum tess_holes holes)
+{
+	const uint32_t stays = TESS_ENTRY_SUBMAP | TESS_ENTRY_IMMUTABLE;
+
+	if (first != NULL && first->range.start <= start && first->range.end >= end &&
+	    !(first->flags & stays))
+		return TESS_OK;
+	return tess_map_going(ed->map, start, end, holes);
+}
+
 enum tess_err
 tess_map_remove(struct tess_map *map, tess_va start, tess_va end, enum tess_holes holes)
 {
@@ -122,10 +135,10 @@ tess_map_remove(struct tess_map *map, tess_va start, tess_va end, enum tess_hole
 
 	tess_map_edit_begin(&ed, map, start, end);
 	tess_map_strip_begin(&strip);
-	e = tess_map_going(map, start, end, holes);
 	first = tess_map_edit_next(&ed, start);
+	e = remove_may(&ed, first, start, end, holes);
 	if (e == TESS_OK && first != NULL && first->range.start < end) {
-		e = tess_map_strip_prepare(&strip, map, start, end);
+		e = tess_map_strip_prepare(&strip, &ed, start, end);
 		if (e == TESS_OK) {
 			tess_map_edit_open(&ed, start, end);
 			e = tess_map_edit_close(&ed, end);
