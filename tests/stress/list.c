@@ -4,6 +4,7 @@
  *
  *	CPU 1	mmap(FIXED) over any part of [tiles), with one protection or the other: never a hole
  *	CPU 2	mremap of one page between two places: it is in one of them, always
+ *		Both may be out of memory for a moment, when the listers kept what died waiting: nothing changed then.
  *	CPU 3, 4	lists: the tiles without hole or overlap, the page in exactly one place, a version that never
  *		goes back, and the same areas whenever the version is the same
  *
@@ -67,7 +68,7 @@ list_map(tess_va va, uint64_t pages, unsigned prot)
 				   .handle = {.kind = TESS_HANDLE_NONE}};
 	enum tess_err e = tess_mmap(list_space, &a, &va);
 
-	if (e != TESS_OK)
+	if (e != TESS_OK && e != TESS_ENOMEM)
 		list_fail("mmap", (uint64_t)e);
 }
 
@@ -89,7 +90,7 @@ page_step(struct list_cpu *c)
 				      TESS_MREMAP_MAYMOVE | TESS_MREMAP_FIXED, to, &at);
 
 	(void)c;
-	if (e != TESS_OK)
+	if (e != TESS_OK && e != TESS_ENOMEM)
 		list_fail("mremap", (uint64_t)e);
 }
 
@@ -188,7 +189,7 @@ static int
 list_main(enum tess_host_isa isa, unsigned seconds)
 {
 	struct tess_host_config cfg = {
-	    .isa = isa, .drive = TESS_HOST_THREADS, .ncpu = CPUS + 1, .ram = (uint64_t)32 << 20};
+	    .isa = isa, .drive = TESS_HOST_THREADS, .ncpu = CPUS + 1, .ram = (uint64_t)128 << 20};
 	struct tess_space_config space = {.personality = TESS_PERSONALITY_LINUX};
 	uint64_t lists;
 
