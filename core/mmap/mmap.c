@@ -167,7 +167,7 @@ tess_mmap(struct tess_space *sp, const struct tess_mmap_args *a, tess_va *out)
 {
 	struct tess_mmap_plan p;
 	enum tess_err e;
-	tess_va start;
+	tess_va start = a->addr;
 
 	tess_mmap_plan_init(&p, sp, a);
 	e = tess_mmap_check(sp, &p);
