@@ -72,6 +72,8 @@ lock_call(struct model_space *sp, tess_va addr, uint64_t len, unsigned flags)
 		return e;
 	if (!lock_fits(sp, start, end))
 		return ru->mlock_limit;
+	if (start == end)
+		return TESS_OK;
 	hole = runs_hole(sp, start, end);
 	if (hole == end)
 		return lock_pages(sp, start, end, lock);

@@ -241,6 +241,9 @@ model_mprotect(struct model_space *sp, tess_va addr, uint64_t len, unsigned prot
 		return TESS_ENOTSUP;
 	q.set_max = ru->prot_max && TESS_PROT_MAX_OF(prot) != 0;
 	q.max = (tess_prot)TESS_PROT_MAX_OF(prot);
+	/* Nothing grows upward, which is known before the map is asked. */
+	if (ru->mprotect_grows && (prot & TESS_PROT_GROWSUP) != 0)
+		return mprotect_ends(sp, prot, &start, end);
 	if (protect_is_wx(sp, &q))
 		return TESS_EACCES;
 	if (ru->mprotect_grows)
