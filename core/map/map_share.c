@@ -11,6 +11,12 @@
  */
 #include "map_priv.h"
 
+/*
+ * Where a new amap's slots begin: a second view may lie at any address and grow down from there (a stack),
+ * so there are as many slots below the first as there are pages.
+ */
+#define SHARE_SLOTS ((tess_idx)1 << 36)
+
 /* share_prepare: all that moving the entry's pages needs. */
 static enum tess_err
 share_prepare(struct tess_map_edit *ed, const struct tess_entry *e, struct tess_amap *am,
@@ -18,13 +24,15 @@ share_prepare(struct tess_map_edit *ed, const struct tess_entry *e, struct tess_
 {
 	uint64_t n = tess_entry_bytes(e) >> TESS_PAGE_SHIFT;
 	struct tess_entry to = *e;
-	enum tess_err err = tess_cover_prepare(cover, am, e->aidx, n);
+	enum tess_err err;
 
+	to.amap = am;
+	to.aidx = e->aidx + SHARE_SLOTS;
+	err = tess_cover_prepare(cover, am, to.aidx, n);
 	if (err == TESS_OK)
-		err = tess_amap_move_prepare(e->amap, e->aidx, am, e->aidx, n);
+		err = tess_amap_move_prepare(e->amap, e->aidx, am, to.aidx, n);
 	if (err != TESS_OK)
 		return err;
-	to.amap = am;
 	to.held = 0;
 	tess_map_edit_open(ed, e->range.start, e->range.end);
 	tess_map_edit_put(ed, &to, e->range.start, e->range.end);
@@ -39,8 +47,8 @@ share_commit(struct tess_map_edit *ed, const struct tess_entry *e, struct tess_a
 	tess_va start = e->range.start, end = e->range.end;
 	uint64_t n = (end - start) >> TESS_PAGE_SHIFT;
 
-	tess_amap_move(e->amap, e->aidx, am, e->aidx, n);
-	tess_cover_add(cover, am, e->aidx, n);
+	tess_amap_move(e->amap, e->aidx, am, e->aidx + SHARE_SLOTS, n);
+	tess_cover_add(cover, am, e->aidx + SHARE_SLOTS, n);
 	tess_map_edit_commit(ed);
 	/* What is untouched was read from the machine's page of zeros; from here on it is the amap's
 	 * own, whose translations can be found. */
@@ -84,13 +92,14 @@ share_back(struct tess_map_edit *ed, struct tess_entry *back)
 	struct tess_entry *e = tess_map_lookup_rcu(ed->map, back->range.start);
 	uint64_t n = tess_entry_bytes(e) >> TESS_PAGE_SHIFT;
 	struct tess_amap *am = e->amap;
+	tess_idx slot = e->aidx;
 	struct tess_cover cover;
 	enum tess_err err;
 
 	tess_cover_begin(&cover);
 	tess_store_release(&e->held, 1); /* pairs with tess_entry_live() */
 	tess_pmap_remove(ed->map->pmap, back->range.start, back->range.end, &ed->g);
-	tess_amap_move(am, e->aidx, back->amap, back->aidx, n);
+	tess_amap_move(am, slot, back->amap, back->aidx, n);
 	back->held = 0;
 	back->range.link = NULL;
 	ed->lo = back->range.start;
@@ -101,7 +110,7 @@ share_back(struct tess_map_edit *ed, struct tess_entry *back)
 	err = tess_map_edit_prepare(ed);
 	TESS_ASSERT(err == TESS_OK); /* index.h: one range for one */
 	tess_map_edit_commit(ed);
-	tess_cover_drop(&cover, am, back->aidx, n, &ed->g);
+	tess_cover_drop(&cover, am, slot, n, &ed->g);
 	tess_cover_end(&cover);
 	tess_gather_finish(&ed->g);
 }

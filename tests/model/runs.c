@@ -128,6 +128,9 @@ runs_drop_private(struct model_space *sp, const struct model_run *r, uint64_t st
 	pages_drop(sp->model, p, idx, idx + ((end - start) >> TESS_PAGE_SHIFT));
 }
 
+/* So that a stack, wherever the group is seen a second time, finds room below. */
+#define GROUP_ROOM ((uint64_t)1 << 48)
+
 /* From now on the private pages of r live in a group that other runs can share. */
 void
 runs_group(struct model_space *sp, struct model_run *r)
@@ -140,10 +143,10 @@ runs_group(struct model_space *sp, struct model_run *r)
 		return;
 	g = model_get(m, sizeof(*g));
 	*g = (struct model_group){.model = m, .refs = 1};
-	pages_copy(m, &g->pages, first, &sp->pages, first, last);
-	pages_drop(m, &sp->pages, first, last);
 	r->group = g;
-	r->goff = r->start; /* so that a stack finds room below */
+	r->goff = r->start + GROUP_ROOM;
+	pages_copy(m, &g->pages, r->goff >> TESS_PAGE_SHIFT, &sp->pages, first, last);
+	pages_drop(m, &sp->pages, first, last);
 }
 
 /* Unmap [start, end), holes included. */
