@@ -205,23 +205,67 @@ part_next(struct tess_map *map, tess_va end, enum advise_do what, struct advise_
 	return found;
 }
 
-/* advise_zeros: REMOVE and ZERO: part by part; the first that refuses ends it. */
+/*
+ * zeros_look: the first walk of REMOVE and ZERO: how far may it go, and all that may fail.
+ *
+ * => *stop: where the first part begins that refuses, and *refusal why
+ * => fails: NOMEM, EIO: pages of a file that could not be had; nothing changed
+ */
 static enum tess_err
-advise_zeros(struct tess_map *map, struct tess_span s, enum advise_do what)
+zeros_look(struct tess_map *map, struct tess_span s, enum advise_do what, tess_va *stop,
+	   enum tess_err *refusal)
 {
-	enum tess_err hole = tess_map_hole(map, s.start, s.end) ? TESS_EFAULT : TESS_OK;
+	struct advise_part p = {.end = s.start};
+	enum tess_err e = TESS_OK;
+
+	*refusal = TESS_OK;
+	*stop = s.end;
+	while (p.end < s.end && e == TESS_OK && *refusal == TESS_OK &&
+	       part_next(map, s.end, what, &p, refusal)) {
+		if (*refusal != TESS_OK)
+			*stop = p.start;
+		else if (p.object != NULL)
+			e = tess_object_zero_prepare(p.object, p.off, p.end - p.start);
+		if (p.object != NULL)
+			tess_object_unref(p.object);
+	}
+	return e;
+}
+
+/* zeros_objects: the second walk: the pages are there. */
+static enum tess_err
+zeros_objects(struct tess_map *map, struct tess_span s, enum advise_do what)
+{
 	struct advise_part p = {.end = s.start};
 	enum tess_err e = TESS_OK;
 
 	while (p.end < s.end && e == TESS_OK && part_next(map, s.end, what, &p, &e)) {
-		if (e == TESS_OK && p.object != NULL)
+		if (p.object == NULL)
+			continue;
+		if (e == TESS_OK)
 			e = tess_object_zero(p.object, p.off, p.end - p.start);
-		else if (e == TESS_OK)
-			e = tess_map_discard(map, p.start, p.end, TESS_ONLY_LOSABLE, 0);
-		if (p.object != NULL)
-			tess_object_unref(p.object);
+		tess_object_unref(p.object);
 	}
-	return e != TESS_OK ? e : hole;
+	return e;
+}
+
+/* advise_zeros: REMOVE and ZERO: all up to the first part that refuses, or nothing. */
+static enum tess_err
+advise_zeros(struct tess_map *map, struct tess_span s, enum advise_do what)
+{
+	enum tess_err hole = tess_map_hole(map, s.start, s.end) ? TESS_EFAULT : TESS_OK;
+	enum tess_err refusal, e;
+	struct tess_span todo = s;
+
+	e = zeros_look(map, s, what, &todo.end, &refusal);
+	if (e == TESS_OK && what == ADVISE_ZERO && todo.start < todo.end)
+		e = tess_map_discard(map, todo.start, todo.end,
+				     (enum tess_only)(TESS_ONLY_ANON | TESS_ONLY_SKIP), 0);
+	if (e == TESS_OK || e == TESS_EFAULT) /* a hole is told at the end */
+		e = zeros_objects(map, todo, what);
+	if (e != TESS_OK)
+		return e;
+	return refusal != TESS_OK ? refusal : hole;
 }
 
 /* advise_only: which entries a row takes; bsd passes over the others. */

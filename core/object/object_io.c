@@ -329,17 +329,39 @@ object_zero_resident(struct tess_object *o, tess_idx idx, tess_idx end)
 	tess_gather_finish(&g);
 }
 
+/* object_zero_range: the pages of [off, off + len) that the object has.  EINVAL: not whole pages. */
+static enum tess_err
+object_zero_range(const struct tess_object *o, tess_off off, uint64_t len, tess_idx *idx,
+		  tess_idx *end)
+{
+	if (!tess_page_aligned(off | len) || off + len < off)
+		return TESS_EINVAL;
+	*idx = off >> TESS_PAGE_SHIFT;
+	*end = tess_page_round(tess_object_size(o)) >> TESS_PAGE_SHIFT;
+	if (*end > (off + len) >> TESS_PAGE_SHIFT)
+		*end = (off + len) >> TESS_PAGE_SHIFT;
+	return TESS_OK;
+}
+
+enum tess_err
+tess_object_zero_prepare(struct tess_object *o, tess_off off, uint64_t len)
+{
+	tess_idx idx, end;
+	enum tess_err e = object_zero_range(o, off, len, &idx, &end);
+
+	while (e == TESS_OK && o->ops != NULL && idx < end)
+		e = tess_object_prefetch(o, idx++);
+	return e;
+}
+
 enum tess_err
 tess_object_zero(struct tess_object *o, tess_off off, uint64_t len)
 {
-	tess_idx end = tess_page_round(tess_object_size(o)) >> TESS_PAGE_SHIFT;
-	tess_idx idx = off >> TESS_PAGE_SHIFT;
-	enum tess_err e = TESS_OK;
+	tess_idx idx, end;
+	enum tess_err e = object_zero_range(o, off, len, &idx, &end);
 
-	if (!tess_page_aligned(off | len) || off + len < off)
-		return TESS_EINVAL;
-	if (end > (off + len) >> TESS_PAGE_SHIFT)
-		end = (off + len) >> TESS_PAGE_SHIFT;
+	if (e != TESS_OK)
+		return e;
 	if (o->ops == NULL)
 		object_zero_resident(o, idx, end);
 	else

@@ -85,6 +85,15 @@ TESS_MUST_CHECK enum tess_err tess_object_write(struct tess_object *o, tess_off 
  */
 TESS_MUST_CHECK enum tess_err tess_object_zero(struct tess_object *o, tess_off off, uint64_t len);
 
+/*
+ * tess_object_zero_prepare: bring in what tess_object_zero() will need, so that it does not fail unless somebody
+ * drops the pages again.
+ *
+ * => sleeps: yes.  fails: NOMEM, EIO, EINVAL as tess_object_zero(); no byte changed
+ */
+TESS_MUST_CHECK enum tess_err tess_object_zero_prepare(struct tess_object *o, tess_off off,
+						       uint64_t len);
+
 enum tess_sync {
 	TESS_SYNC_CLEAN,      /* put dirty pages */
 	TESS_SYNC_INVALIDATE, /* put dirty pages, then drop all unwired ones from pmaps and memory */

@@ -398,6 +398,7 @@ object_zero_a_file(void **state)
 	assert_int_equal(tess_object_zero(o, 0, 1), TESS_EINVAL);
 	assert_int_equal(tess_object_zero(o, UINT64_MAX - PAGE + 1, PAGE), TESS_EINVAL);
 	disk.get = TESS_EIO;
+	assert_int_equal(tess_object_zero_prepare(o, 0, PAGE), TESS_EIO);
 	assert_int_equal(tess_object_zero(o, 0, PAGE), TESS_EIO);
 	disk.get = TESS_OK;
 	assert_int_equal(tess_object_zero(o, PAGE, 8 * PAGE),
