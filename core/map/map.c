@@ -420,25 +420,47 @@ struct gap_growth {
 	struct tess_cover cover;
 };
 
+/* gap_edges: the gap around `page`; equal neighbours that memory kept apart are one.  NULL: there is none. */
+static const struct tess_entry *
+gap_edges(struct tess_map *map, tess_va page, tess_va *start, tess_va *end)
+{
+	const struct tess_entry *gap = tess_map_lookup_rcu(map, page), *e, *next;
+
+	if (gap == NULL || !(gap->flags & TESS_ENTRY_STACKGAP))
+		return NULL;
+	for (e = gap; e->range.start > map->min; e = next) {
+		next = tess_map_lookup_rcu(map, e->range.start - 1);
+		if (next == NULL || !tess_entry_joins(next, e))
+			break;
+	}
+	*start = e->range.start;
+	for (e = gap; e->range.end < map->max; e = next) {
+		next = tess_map_lookup_rcu(map, e->range.end);
+		if (next == NULL || !tess_entry_joins(e, next))
+			break;
+	}
+	*end = e->range.end;
+	return gap;
+}
+
 /* gap_look: the gap at `page`, the stack above it, and how much of the gap it takes. */
 static enum tess_err
 gap_look(struct tess_map *map, tess_va page, const struct tess_map_limits *limits,
 	 struct gap_growth *w)
 {
+	tess_va start;
 	uint64_t grow;
 
-	w->gap = tess_map_lookup_rcu(map, page);
-	if (w->gap == NULL || !(w->gap->flags & TESS_ENTRY_STACKGAP))
+	w->gap = gap_edges(map, page, &start, &w->to);
+	if (w->gap == NULL)
 		return TESS_EEXIST;
-	w->to = w->gap->range.end;
 	w->stack = w->to < map->max ? tess_map_lookup_rcu(map, w->to) : NULL;
 	if (w->stack == NULL || w->stack->range.start != w->to ||
-	    !(w->stack->flags & TESS_ENTRY_GROWSDOWN) ||
-	    page < w->gap->range.start + TESS_PAGE_SIZE)
+	    !(w->stack->flags & TESS_ENTRY_GROWSDOWN) || page < start + TESS_PAGE_SIZE)
 		return TESS_EFAULT;
 	grow = (w->to - page + TESS_STACK_STEP - 1) & ~(uint64_t)(TESS_STACK_STEP - 1);
-	if (grow > tess_entry_bytes(w->gap) - TESS_PAGE_SIZE)
-		grow = tess_entry_bytes(w->gap) - TESS_PAGE_SIZE;
+	if (grow > w->to - start - TESS_PAGE_SIZE)
+		grow = w->to - start - TESS_PAGE_SIZE;
 	w->from = w->to - grow;
 	if ((w->stack->flags & ~w->gap->flags & TESS_ENTRY_LOCKED) &&
 	    map->locked + grow > limits->locked)
@@ -478,14 +500,13 @@ enum tess_err
 tess_map_grow_stack(struct tess_map *map, tess_va page, const struct tess_map_limits *limits)
 {
 	struct gap_growth w = {.cover = {.held = false}};
-	struct tess_entry *gap;
 	struct tess_map_edit ed;
 	enum tess_err err;
-	tess_va end;
+	tess_va start, end;
 
 	tess_rcu_enter();
-	gap = tess_map_lookup_rcu(map, page);
-	end = gap != NULL ? gap->range.end : page;
+	if (gap_edges(map, page, &start, &end) == NULL)
+		end = page;
 	tess_rcu_exit();
 	tess_map_edit_begin(&ed, map, page, end < map->max ? end + TESS_PAGE_SIZE : end);
 	err = gap_look(map, page, limits, &w);

@@ -397,7 +397,7 @@ enum tess_only {
 };
 
 /* Ranges told to the caller; when there are too many the last one is widened. */
-#define TESS_SPANS 8
+#define TESS_SPANS 32
 struct tess_map_spans {
 	unsigned n;
 	struct {

@@ -8,14 +8,41 @@
  */
 #include "space.h"
 
-/* protect_fill: locked private memory that became writable becomes the space's own at once. */
+/* fill_next: the next locked private writable part of *s; s->start becomes its end.  false: none. */
+static bool
+fill_next(struct tess_map *map, struct tess_span *s, struct tess_span *part)
+{
+	bool found = false;
+	struct tess_entry *e;
+
+	tess_rcu_enter();
+	while (!found && s->start < s->end && (e = tess_map_next_rcu(map, s->start)) != NULL &&
+	       e->range.start < s->end) {
+		part->start = e->range.start > s->start ? e->range.start : s->start;
+		part->end = e->range.end < s->end ? e->range.end : s->end;
+		s->start = part->end;
+		found = tess_entry_is_kept(e) && e->amap != NULL && (e->prot & TESS_PROT_WRITE);
+	}
+	tess_rcu_exit();
+	return found;
+}
+
+/*
+ * protect_fill: locked private memory that became writable becomes the space's own at once.
+ *
+ * => mapping by mapping: one whose pages cannot all be had keeps none of the others from theirs
+ */
 static void
 protect_fill(struct tess_map *map, const struct tess_map_spans *own)
 {
-	for (unsigned i = 0; i < own->n; i++)
-		if (tess_map_populate(map, own->at[i].start, own->at[i].end) != TESS_OK)
-			tess_history("mprotect: not all could be populated", own->at[i].start,
-				     own->at[i].end, 0);
+	for (unsigned i = 0; i < own->n; i++) {
+		struct tess_span s = {own->at[i].start, own->at[i].end}, part;
+
+		while (fill_next(map, &s, &part))
+			if (tess_map_populate(map, part.start, part.end) != TESS_OK)
+				tess_history("mprotect: not all could be populated", part.start,
+					     part.end, 0);
+	}
 }
 
 /* protect_range: set it, and fill what is locked, as far as it was set. */
