@@ -95,11 +95,15 @@ mmap_made(struct tess_space *sp, const struct tess_mmap_plan *p, tess_va start)
 static enum tess_err
 mmap_rewire(struct tess_space *sp, const struct tess_map_new *n, tess_va *start)
 {
+	const tess_prot both = TESS_PROT_WRITE | TESS_PROT_EXEC;
 	struct tess_map_new aside = *n;
 	struct tess_map_limits over;
-	enum tess_err e = tess_map_going(&sp->map, n->addr, n->addr + n->len, TESS_HOLES_SKIP);
+	enum tess_err e;
 	tess_va made;
 
+	if ((tess_map_get_flags(&sp->map) & TESS_MAPF_WXORX) && (n->prot & both) == both)
+		return TESS_EACCES; /* first, as in tess_map_insert() */
+	e = tess_map_going(&sp->map, n->addr, n->addr + n->len, TESS_HOLES_SKIP);
 	if (e != TESS_OK)
 		return e;
 	tess_map_over(&sp->map, n->addr, n->addr + n->len, &over);

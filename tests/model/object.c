@@ -135,12 +135,13 @@ object_page_write(struct model_object *o, uint64_t idx)
 void
 object_zero(struct model_object *o, uint64_t first, uint64_t last)
 {
+	bool memory = o->kind == TESS_HANDLE_NONE || o->kind == TESS_HANDLE_SHM;
 	uint64_t count = object_page_count(o);
 
 	for (uint64_t idx = first; idx < last && idx < count; idx++) {
 		struct model_page *p = pages_find(&o->pages, idx);
 
-		if (p == NULL && o->seed == 0)
+		if (p == NULL && memory)
 			continue; /* zeros, and nobody looked */
 		memset(object_page_write(o, idx), 0, TESS_PAGE_SIZE);
 		pages_find(&o->pages, idx)->sure = false;
