@@ -98,10 +98,14 @@ static void
 remap_move(struct model_space *sp, const struct remap *q, const struct model_run *r, uint64_t to)
 {
 	uint64_t keep = q->old_len < q->new_len ? q->old_len : q->new_len;
+	/* A second view (length 0) may replace the first, which is all that holds the object. */
+	struct model_object *held = r->obj != NULL ? object_ref(r->obj) : NULL;
 
 	runs_remove(sp, to, to + q->new_len);
 	runs_move(sp, q->old, to, keep);
 	runs_continue(sp, r, q->old + keep, to + keep, q->new_len - keep);
+	if (held != NULL)
+		object_unref(held);
 	if ((q->flags & TESS_MREMAP_DONTUNMAP) != 0)
 		remap_empty(sp, q->old, q->old + q->old_len);
 	else
