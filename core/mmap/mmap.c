@@ -95,14 +95,11 @@ mmap_made(struct tess_space *sp, const struct tess_mmap_plan *p, tess_va start)
 static enum tess_err
 mmap_rewire(struct tess_space *sp, const struct tess_map_new *n, tess_va *start)
 {
-	const tess_prot both = TESS_PROT_WRITE | TESS_PROT_EXEC;
 	struct tess_map_new aside = *n;
 	struct tess_map_limits over;
 	enum tess_err e;
 	tess_va made;
 
-	if ((tess_map_get_flags(&sp->map) & TESS_MAPF_WXORX) && (n->prot & both) == both)
-		return TESS_EACCES; /* first, as in tess_map_insert() */
 	e = tess_map_going(&sp->map, n->addr, n->addr + n->len, TESS_HOLES_SKIP);
 	if (e != TESS_OK)
 		return e;
@@ -143,9 +140,13 @@ mmap_is_rewired(struct tess_space *sp, const struct tess_mmap_plan *p)
 static enum tess_err
 mmap_insert(struct tess_space *sp, struct tess_mmap_plan *p, tess_va *start)
 {
+	const tess_prot both = TESS_PROT_WRITE | TESS_PROT_EXEC;
 	struct tess_object *made;
 	enum tess_err e;
 
+	/* Asked here, so that it comes before anything that takes memory; insertion asks for good. */
+	if ((tess_map_get_flags(&sp->map) & TESS_MAPF_WXORX) && (p->n.prot & both) == both)
+		return TESS_EACCES;
 	p->n.inherit = p->n.flags & TESS_ENTRY_SHARED ? TESS_INHERIT_SHARE : TESS_INHERIT_COPY;
 	if (p->n.place == TESS_PLACE_ANY)
 		tess_mmap_place(sp, &p->a, &p->n);
