@@ -282,12 +282,14 @@ model_map_protect(struct model_space *sp, tess_va start, tess_va end, tess_prot 
 		return TESS_KERN_PROTECTION_FAILURE;
 	start = start < sp->min ? sp->min : start;
 	end = end > sp->max ? sp->max : end;
-	if (start >= end)
-		return TESS_KERN_SUCCESS;
+	/* An empty range, until a mapping that grows down has its say. */
+	start = start > end ? end : start;
 	at = runs_place(sp, start);
 	if ((flags & TESS_PROTECT_GROWSDOWN) != 0 && at < sp->nruns &&
 	    (sp->run[at].flags & TESS_AREA_GROWSDOWN) != 0 && sp->run[at].start < start)
 		start = sp->run[at].start;
+	if (start == end)
+		return TESS_KERN_SUCCESS;
 	if (protect_check(sp, start, end, &q, TESS_OK) != TESS_OK)
 		return TESS_KERN_PROTECTION_FAILURE;
 	protect_range(sp, start, end, &q);
