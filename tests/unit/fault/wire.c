@@ -389,9 +389,11 @@ waits(enum tess_err (*call)(void), enum tess_wire_end end, enum tess_err err)
 	writer.err = TESS_ERR_COUNT;
 	assert_int_equal(tess_map_wire_begin(&map, at(10), at(14), 0), TESS_OK);
 	assert_int_equal(pthread_create(&thread, NULL, writer_main, NULL), 0);
+	tess_host_offline(vm_host); /* a grace period in progress keeps the new thread out */
 	while (!tess_load_acquire(&writer.started))
 		sched_yield();
 	nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
+	tess_host_online(vm_host);
 	assert_int_equal(tess_load_acquire(&writer.err), TESS_ERR_COUNT);
 	assert_int_equal(tess_map_populate(&map, at(10), at(14)), TESS_OK); /* faults do not wait */
 	assert_int_equal(map.entries, 1);
