@@ -553,8 +553,10 @@ map_fault_waits_for_fork(void **state)
 	assert_int_equal(chunk_refs(600, &c), 1);
 	h = (struct holder){.lock = &c->lock, .rank = TESS_RANK_CHUNK};
 	assert_int_equal(pthread_create(&h.thread, NULL, holder_main, &h), 0);
+	tess_host_offline(vm_host); /* a grace period in progress keeps new threads out */
 	while (!tess_load_acquire(&h.holds))
 		sched_yield();
+	tess_host_online(vm_host);
 	assert_int_equal(pthread_create(&forker, NULL, forker_main, &forked), 0);
 	while (chunk_refs(10, &c) != 2)
 		sched_yield();
