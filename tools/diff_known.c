@@ -96,9 +96,25 @@ known_spans(const struct diff_case *c)
 static bool
 known_vma_split(const struct diff_case *c)
 {
-	return known_call(c, CALL_MREMAP) && known_host_is(c, EFAULT) &&
-	       known_core_is(c, TESS_OK) && known_before(c, c->st->arg[0]) != NULL &&
-	       known_spans(c);
+	/* Without MAYMOVE the core may find no room for what the kernel does not even look at. */
+	bool core = known_core_is(c, TESS_OK) ||
+		    (known_core_is(c, TESS_ENOMEM) && known_had(c, CALL_MADVISE));
+
+	return known_call(c, CALL_MREMAP) && known_host_is(c, EFAULT) && core &&
+	       known_before(c, c->st->arg[0]) != NULL &&
+	       (known_spans(c) || known_had(c, CALL_MADVISE));
+}
+
+/* mremap(FIXED): the kernel asks the limits after the target was emptied. */
+static bool
+known_room_first(const struct diff_case *c)
+{
+	const uint64_t fixed = 2;
+
+	if (!known_call(c, CALL_MREMAP) || !known_flag(c, fixed) || !known_host_ok(c) ||
+	    !known_had(c, CALL_SETRLIMIT))
+		return false;
+	return known_core_is(c, TESS_ENOMEM) || known_core_is(c, TESS_EAGAIN);
 }
 
 /* mprotect(GROWSDOWN) begins where the kernel's mapping begins: another touches it that the core has joined. */
@@ -255,6 +271,48 @@ known_truncate(const struct diff_case *c)
 	       known_was_cut(c, a->off + (tess_page_trunc(va) - a->start));
 }
 
+/* Bytes that were stored behind a file's end, within its last page, when the file has grown over them. */
+static bool
+known_past_end(const struct diff_case *c)
+{
+	bool grown = known_had(c, CALL_FTRUNCATE) || known_had(c, CALL_PWRITE);
+	bool bytes = c->what == DIFF_IN_BYTES && known_call(c, CALL_PREAD);
+	const struct diff_area *a;
+
+	if (!grown || !known_had(c, CALL_STORE))
+		return false;
+	if (c->what == DIFF_IN_FILE || bytes)
+		return true;
+	a = c->what == DIFF_IN_PAGE ? known_before(c, diff_bit_va(c->bit)) : NULL;
+	return a != NULL && a->object != 0;
+}
+
+static bool
+known_is_zero_offset(const struct diff_area *a)
+{
+	return a != NULL && a->object != 0 && (a->flags & TESS_AREA_SHARED) != 0 && a->off != 0;
+}
+
+/* A call that brings in pages [arg 0, + arg 1) met the end of such a mapping: ENOMEM of mlock, EFAULT of madvise. */
+static bool
+known_zero_offset_filled(const struct diff_case *c)
+{
+	bool lock = known_call(c, CALL_MLOCK) || known_call(c, CALL_MLOCK2);
+	bool fill = known_call(c, CALL_MADVISE);
+	uint64_t start = c->st->arg[0], len = c->st->arg[1];
+
+	if (!((lock && known_host_is(c, ENOMEM)) || (fill && known_host_is(c, EFAULT))) ||
+	    !known_core_is(c, TESS_OK) || !known_had(c, CALL_DEVICE))
+		return false;
+	for (uint32_t i = 0; i < c->before->n; i++) {
+		const struct diff_area *a = &c->sh->area[c->before->at + i];
+
+		if (known_is_zero_offset(a) && a->start < start + len && start < a->end)
+			return true;
+	}
+	return false;
+}
+
 /* Behind the end of a shared mapping of /dev/zero that was asked for with an offset. */
 static bool
 known_zero_offset(const struct diff_case *c)
@@ -266,7 +324,7 @@ known_zero_offset(const struct diff_case *c)
 
 	if (known_call(c, CALL_MMAP) && known_host_ok(c) && known_core_is(c, TESS_EOVERFLOW))
 		return known_had(c, CALL_DEVICE);
-	return a != NULL && a->object != 0 && (a->flags & TESS_AREA_SHARED) != 0 && a->off != 0;
+	return known_is_zero_offset(a) || known_zero_offset_filled(c);
 }
 
 /* ---- Lengths that wrap ---- */
@@ -433,6 +491,15 @@ const struct diff_known diff_known[] = {
      "that its last pages are SIGBUS; the core's begins at 0. No offset is too large for that "
      "device",
      true, known_zero_offset},
+    {"past-end", NULL,
+     "a store behind the end of a file, within its last page, is seen in the kernel's page cache "
+     "once the file has grown over it; the core gives zeros (ftruncate of POSIX: what is new is "
+     "zeros)",
+     true, known_past_end},
+    {"room-first", NULL,
+     "mremap: with MREMAP_FIXED the kernel asks the limits when the target is empty already; the "
+     "core before it touches anything (D8)",
+     true, known_room_first},
     {"zero-file", NULL,
      "madvise: a private mapping of /dev/zero is anonymous memory, but for REMOVE (EACCES) and "
      "WIPEONFORK (EINVAL) one of "
