@@ -26,17 +26,29 @@
 static struct tess_host *vm_host;
 
 static inline int
-vm_start(void **state)
+vm_start_drive(enum tess_host_drive drive)
 {
-	struct tess_host_config cfg = {.isa = TESS_HOST_X86_64,
-				       .drive = TESS_HOST_SINGLE,
-				       .ncpu = 2,
-				       .ram = (uint64_t)8 << 20};
+	struct tess_host_config cfg = {
+	    .isa = TESS_HOST_X86_64, .drive = drive, .ncpu = 2, .ram = (uint64_t)8 << 20};
 
-	(void)state;
 	vm_host = tess_host_create(&cfg);
 	assert_non_null(vm_host);
 	return 0;
+}
+
+static inline int
+vm_start(void **state)
+{
+	(void)state;
+	return vm_start_drive(TESS_HOST_SINGLE);
+}
+
+/* For a test that makes threads of its own. */
+static inline int
+vm_start_threads(void **state)
+{
+	(void)state;
+	return vm_start_drive(TESS_HOST_THREADS);
 }
 
 static jmp_buf vm_jump;

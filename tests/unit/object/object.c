@@ -321,20 +321,6 @@ object_sync_waits_for_flushes_of_others(void **state)
 	tess_object_unref(o);
 }
 
-static int
-start_threads(void **state)
-{
-	struct tess_host_config cfg = {.isa = TESS_HOST_X86_64,
-				       .drive = TESS_HOST_THREADS,
-				       .ncpu = 2,
-				       .ram = (uint64_t)8 << 20};
-
-	(void)state;
-	vm_host = tess_host_create(&cfg);
-	assert_non_null(vm_host);
-	return 0;
-}
-
 static void
 object_set_size(void **state)
 {
@@ -450,7 +436,7 @@ main(void)
 	    VM_TEST(object_write_and_sync, vm_start),
 	    VM_TEST(object_sync_of_locked_pages, vm_start),
 	    VM_TEST(object_sync_collects_translations, vm_start),
-	    VM_TEST(object_sync_waits_for_flushes_of_others, start_threads),
+	    VM_TEST(object_sync_waits_for_flushes_of_others, vm_start_threads),
 	    VM_TEST(object_set_size, vm_start),
 	    VM_TEST(object_read_and_write_the_end, vm_start),
 	    VM_TEST(object_zero_a_file, vm_start),
